@@ -1,0 +1,330 @@
+// cucc: compiles CUDA C++ for the CPU device, with nvcc's way of calling.
+//   cucc [-c | -shared | -E] [-o OUT] [options] file.cu [more.cu file.cpp file.o ...]
+// Each .cu file is preprocessed by g++, rewritten line by line, and compiled by g++; then everything is linked with the
+// runtime. Exit status: 0, or 1 when a compiler or the linker refused, 2 for wrong usage, 3 when cucc itself failed.
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "rewriter.h"
+
+extern char** environ;
+
+namespace {
+
+using Strings = std::vector<std::string>;
+
+constexpr const char* kUsage =
+    "usage: cucc [-c | -shared | -E] [-o OUT] [g++ options] file.cu [file.cpp file.o ...]\n"
+    "Compiles CUDA C++ for the CPU device. nvcc's device options (-arch, -gencode, -Xptxas, ...)\n"
+    "are accepted and ignored; -Xcompiler options go to g++. -v prints the commands.\n"
+    "The compiler is $CXX_FOR_CUCC, by default g++.\n";
+
+struct UsageError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+// A program that cucc started has failed and has said why.
+struct ToolFailed {
+  int status;
+};
+
+struct Options {
+  enum class Stop { kLink, kObject, kRewritten } stop = Stop::kLink;
+  bool verbose = false;
+  bool optimised = false;
+  bool standard = false;
+  std::string output;
+  Strings sources;     // .cu
+  Strings objects;     // everything else that the compiler or linker reads, in order
+  Strings compile;     // options for both compilations
+  Strings preprocess;  // options for the first one: dependencies
+};
+
+std::string compiler() {
+  const char* const chosen = getenv("CXX_FOR_CUCC");
+  return chosen != nullptr && *chosen != '\0' ? chosen : "g++";
+}
+
+bool starts_with(const std::string& text, const char* prefix) { return text.rfind(prefix, 0) == 0; }
+
+Strings split(const std::string& list) {
+  Strings parts(1);
+  for (const char c : list) {
+    if (c == ',') {
+      parts.emplace_back();
+    } else {
+      parts.back() += c;
+    }
+  }
+  return parts;
+}
+
+Options parse(const Strings& arguments) {
+  Options options;
+  size_t i = 0;
+  const auto value = [&](const std::string& option) {
+    if (++i >= arguments.size()) throw UsageError(option + " needs a value");
+    return arguments[i];
+  };
+  for (; i < arguments.size(); ++i) {
+    const std::string& a = arguments[i];
+    const std::filesystem::path path(a);
+    if (a == "-c") {
+      options.stop = Options::Stop::kObject;
+    } else if (a == "-E") {
+      options.stop = Options::Stop::kRewritten;
+    } else if (a == "-v") {
+      options.verbose = true;
+    } else if (a == "-o") {
+      options.output = value(a);
+    } else if (a == "-MF" || a == "-MT" || a == "-MQ") {
+      options.preprocess.push_back(a);
+      options.preprocess.push_back(value(a));
+    } else if (a == "-MD" || a == "-MMD" || a == "-MP") {
+      options.preprocess.push_back(a);
+    } else if (a == "-Xcompiler" || a == "--compiler-options") {
+      for (std::string& part : split(value(a))) options.compile.push_back(std::move(part));
+    } else if (a == "-I" || a == "-D" || a == "-U" || a == "-isystem" || a == "-include") {
+      options.compile.push_back(a);
+      options.compile.push_back(value(a));
+    } else if (
+        a == "-Xptxas" || a == "-Xcudafe" || a == "-Xlinker" || a == "-gencode" || a == "-arch" ||
+        a == "-code" || a == "-cudart" || a == "-maxrregcount" || a == "-diag-suppress" ||
+        a == "-Werror") {
+      // nvcc's -Werror takes a list of its own kinds; g++'s stands alone.
+      if (a == "-Werror" && (i + 1 >= arguments.size() || starts_with(arguments[i + 1], "-") ||
+                             !starts_with(arguments[i + 1], "all-warnings"))) {
+        options.compile.push_back(a);
+      } else {
+        value(a);
+        if (a == "-Werror") options.compile.push_back(a);
+      }
+    } else if (
+        starts_with(a, "-arch=") || starts_with(a, "-gencode=") || starts_with(a, "-cudart=") ||
+        starts_with(a, "--expt-") || starts_with(a, "--extended-lambda") || a == "-lineinfo" ||
+        a == "--generate-line-info" || a == "-use_fast_math" || a == "--use_fast_math" ||
+        starts_with(a, "-maxrregcount=") || a == "-G" || a == "-lcudart" || a == "-rdc=true" ||
+        starts_with(a, "-diag-suppress=")) {
+      continue;
+    } else if (starts_with(a, "-l") || starts_with(a, "-L") || starts_with(a, "-Wl,")) {
+      options.objects.push_back(a);
+    } else if (a.size() > 1 && a[0] == '-') {
+      if (starts_with(a, "-O")) options.optimised = true;
+      if (starts_with(a, "-std=")) {
+        options.standard = true;
+        // The CPU device's headers are C++20; C++17 programs mean the same in it.
+        options.compile.push_back("-std=c++20");
+        continue;
+      }
+      options.compile.push_back(a);
+    } else if (path.extension() == ".cu") {
+      options.sources.push_back(a);
+    } else {
+      options.objects.push_back(a);
+    }
+  }
+  if (options.sources.empty() && options.objects.empty()) throw UsageError("no input file");
+  for (const std::string& source : options.sources) {
+    if (!std::filesystem::exists(source)) throw UsageError(source + ": no such file");
+    if (std::filesystem::is_directory(source)) throw UsageError(source + " is a directory");
+  }
+  if (options.stop != Options::Stop::kLink && !options.output.empty() &&
+      options.sources.size() > 1) {
+    throw UsageError("-o with several sources needs linking");
+  }
+  if (!options.optimised) options.compile.push_back("-O2");
+  if (!options.standard) options.compile.push_back("-std=c++20");
+  return options;
+}
+
+// Runs a command. input goes to its standard input; with capture its standard output is returned.
+std::string run(const Strings& command, const std::string* input, bool capture, bool verbose) {
+  if (verbose) {
+    for (const std::string& word : command) fprintf(stderr, "%s ", word.c_str());
+    fprintf(stderr, "\n");
+  }
+  int in[2] = {-1, -1}, out[2] = {-1, -1};
+  if ((input != nullptr && pipe2(in, O_CLOEXEC) != 0) || (capture && pipe2(out, O_CLOEXEC) != 0)) {
+    throw std::runtime_error(std::string("pipe: ") + strerror(errno));
+  }
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  if (input != nullptr) posix_spawn_file_actions_adddup2(&actions, in[0], 0);
+  if (capture) posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+  std::vector<char*> argv;
+  for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
+  argv.push_back(nullptr);
+  pid_t child;
+  const int error = posix_spawnp(&child, argv[0], &actions, nullptr, argv.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (input != nullptr) close(in[0]);
+  if (capture) close(out[1]);
+  if (error != 0) throw std::runtime_error("cannot run " + command[0] + ": " + strerror(error));
+
+  std::thread writer;
+  if (input != nullptr) {
+    writer = std::thread([&] {
+      size_t at = 0;
+      while (at < input->size()) {
+        const ssize_t n = write(in[1], input->data() + at, input->size() - at);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) break;
+        at += static_cast<size_t>(n);
+      }
+      close(in[1]);
+    });
+  }
+  std::string output;
+  if (capture) {
+    char buffer[1 << 16];
+    for (;;) {
+      const ssize_t n = read(out[0], buffer, sizeof buffer);
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) break;
+      output.append(buffer, static_cast<size_t>(n));
+    }
+    close(out[0]);
+  }
+  if (writer.joinable()) writer.join();
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (WIFSIGNALED(status)) {
+    throw std::runtime_error(
+        command[0] + " was ended by signal " + std::to_string(WTERMSIG(status)));
+  }
+  if (WEXITSTATUS(status) != 0) throw ToolFailed{1};
+  return output;
+}
+
+void append(Strings& list, const Strings& more) {
+  list.insert(list.end(), more.begin(), more.end());
+}
+
+std::string rewritten(const Options& options, const std::string& source) {
+  Strings command = {
+      compiler(),
+      "-E",
+      "-x",
+      "c++",
+      "-DCPU_DEVICE_PREPROCESSING",
+      "-isystem",
+      CPU_DEVICE_INCLUDE_DIR,
+      "-include",
+      "cuda_runtime.h"};
+  append(command, options.compile);
+  append(command, options.preprocess);
+  const bool dependencies = !options.preprocess.empty() && !options.output.empty();
+  if (dependencies) append(command, {"-MT", options.output});
+  command.push_back(source);
+  return cpu_device::rewrite(run(command, nullptr, true, options.verbose));
+}
+
+void compile(const Options& options, const std::string& source, const std::string& object) {
+  Strings command = {
+      compiler(), "-x", "c++-cpp-output", "-c", "-fPIC", "-g",
+      // Device code reinterprets memory freely, and threadIdx must not be read ahead of a switch.
+      "-fno-strict-aliasing", "-fno-gnu-unique",
+      // CUDA code compares int with threadIdx.x everywhere.
+      "-Wno-sign-compare"};
+  append(command, options.compile);
+  append(command, {"-", "-o", object});
+  const std::string text = rewritten(options, source);
+  run(command, &text, false, options.verbose);
+}
+
+// A folder for object files that goes away with the object.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string name = (std::filesystem::temp_directory_path() / "cucc-XXXXXX").string();
+    if (mkdtemp(name.data()) == nullptr) {
+      throw std::runtime_error(
+          "cannot make a folder in " + std::filesystem::temp_directory_path().string());
+    }
+    path_ = name;
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  std::string file(size_t number) const {
+    return (path_ / (std::to_string(number) + ".o")).string();
+  }
+
+ private:
+  std::filesystem::path path_;
+};
+
+void link(const Options& options) {
+  const TemporaryFolder folder;
+  Strings objects;
+  for (size_t i = 0; i < options.sources.size(); ++i) {
+    objects.push_back(folder.file(i));
+    compile(options, options.sources[i], objects.back());
+  }
+  Strings command = {compiler(), "-g", "-fPIC"};
+  append(command, options.compile);
+  append(command, {"-isystem", CPU_DEVICE_INCLUDE_DIR});
+  append(command, objects);
+  append(command, options.objects);
+  append(
+      command, {"-Wl,-Bsymbolic", std::string("-L") + CPU_DEVICE_LIBRARY_DIR, "-lcpu_device",
+                std::string("-Wl,-rpath,") + CPU_DEVICE_LIBRARY_DIR, "-o",
+                options.output.empty() ? "a.out" : options.output});
+  run(command, nullptr, false, options.verbose);
+}
+
+void build(const Options& options) {
+  if (options.stop == Options::Stop::kLink) return link(options);
+  if (!options.objects.empty()) throw UsageError("-c and -E take .cu files only");
+  for (const std::string& source : options.sources) {
+    if (options.stop == Options::Stop::kRewritten) {
+      const std::string text = rewritten(options, source);
+      FILE* const file = options.output.empty() ? stdout : fopen(options.output.c_str(), "w");
+      if (file == nullptr) throw std::runtime_error("cannot write " + options.output);
+      fwrite(text.data(), 1, text.size(), file);
+      if (file != stdout) fclose(file);
+    } else {
+      const std::string object = std::filesystem::path(source).filename().replace_extension(".o");
+      compile(options, source, options.output.empty() ? object : options.output);
+    }
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  signal(SIGPIPE, SIG_IGN);
+  const Strings arguments(argv + 1, argv + argc);
+  if (arguments.size() == 1 && arguments[0] == "--help") {
+    fputs(kUsage, stdout);
+    return 0;
+  }
+  try {
+    build(parse(arguments));
+    return 0;
+  } catch (const UsageError& error) {
+    fprintf(stderr, "cucc: %s\n%s", error.what(), kUsage);
+    return 2;
+  } catch (const ToolFailed& failure) {
+    return failure.status;
+  } catch (const std::exception& error) {
+    fprintf(stderr, "cucc: %s\n", error.what());
+    return 3;
+  }
+}

@@ -1,0 +1,62 @@
+// What the rewriter makes of a kernel. A definition
+//     __global__ void k(float* p, int n) { body }
+// becomes one function that is both the host's stub and the kernel, as nvcc's host stub is:
+//     __global__ void k(float* p, int n) {
+//       if (!cpuDeviceInKernel()) return ::cpu_device::Kernel<(void (*)(float* p, int n))(k)>::stub(p, n);
+//       body }
+// and a launch k<<<grid, block>>>(p, n) becomes (::cpu_device::configure(grid, block) ? (void)0 : k(p, n)):
+// overloads, template deduction, default arguments and conversions are the compiler's own.
+#pragma once
+
+#include <stddef.h>
+
+#include <utility>
+
+#include "../cuda_runtime_api.h"
+
+extern "C" {
+// True on a thread that is running a kernel.
+bool cpuDeviceInKernel(void);
+// Keeps the launch configuration until the stub takes it, as nvcc's generated code does.
+int cpuDevicePushConfiguration(dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream);
+void cpuDevicePopConfiguration(dim3* grid, dim3* block, size_t* shared_bytes, cudaStream_t* stream);
+// Makes a kernel known: its address, a function that calls it with the arguments that args points to, and the most
+// threads per block that it allows (0: as many as the device).
+int cpuDeviceRegisterKernel(const void* func, void (*invoke)(void** args), unsigned max_threads);
+int cpuDeviceRegisterVariable(const void* address, size_t size, const char* name);
+}
+
+namespace cpu_device {
+
+inline int configure(dim3 grid, dim3 block, size_t shared_bytes = 0, cudaStream_t stream = 0) {
+  return cpuDevicePushConfiguration(grid, block, shared_bytes, stream);
+}
+
+// F is the kernel's address, MaxThreads the first argument of its __launch_bounds__ (0: it has none).
+template <auto F, unsigned MaxThreads = 0>
+struct Kernel;
+
+template <class... P, void (*F)(P...), unsigned MaxThreads>
+struct Kernel<F, MaxThreads> {
+  static void stub(P... args) {
+    (void)registered;
+    dim3 grid, block;
+    size_t shared_bytes = 0;
+    cudaStream_t stream = nullptr;
+    cpuDevicePopConfiguration(&grid, &block, &shared_bytes, &stream);
+    void* pointers[] = {
+        const_cast<void*>(reinterpret_cast<const volatile void*>(&args))..., nullptr};
+    cudaLaunchKernel(reinterpret_cast<const void*>(F), grid, block, pointers, shared_bytes, stream);
+  }
+
+ private:
+  template <size_t... I>
+  static void call([[maybe_unused]] void** args, std::index_sequence<I...>) {
+    F(*static_cast<P*>(args[I])...);
+  }
+  static void invoke(void** args) { call(args, std::index_sequence_for<P...>{}); }
+  static inline const int registered =
+      cpuDeviceRegisterKernel(reinterpret_cast<const void*>(F), &invoke, MaxThreads);
+};
+
+}  // namespace cpu_device

@@ -1,0 +1,4 @@
+// nvcc's IDE helper header: threadIdx and the other built-ins come with cuda_runtime.h.
+#pragma once
+
+#include "cuda_runtime.h"

@@ -1,0 +1,208 @@
+// Runs the threads of one block on one CPU thread.
+//
+// Each CUDA thread is a fiber. A thread runs until it must wait, then hands over to the next thread that can run; a
+// thread that never waits needs no fiber of its own: it runs on the one that the thread before it has just left.
+// Handing over is direct, one context switch per wait, which is what makes a barrier cheap; the public class
+// boost::context::fiber costs two switches for it (11 against 8 ns per thread, 128 threads), hence the fcontext calls.
+#pragma once
+
+#include <stdint.h>
+
+#include <boost/context/detail/fcontext.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cpu_device.h"
+#include "cpu_device/threads.h"
+#include "cpu_device/warp.h"
+#include "fault.h"
+#include "fiber_stack.h"
+#include "registry.h"
+
+namespace cpu_device {
+
+// What all blocks of a launch share.
+struct Launch {
+  KernelInfo* kernel;
+  void** args;
+  dim3 grid, block;
+  size_t shared_bytes;
+  unsigned threads;               // per block
+  std::vector<uint3> thread_ids;  // threadIdx by linear id
+  std::vector<uint16_t> order;    // linear thread id by turn: who runs first
+};
+
+constexpr unsigned kWarpSize = 32;
+constexpr unsigned kMaxThreads = 1024;
+constexpr unsigned kMaxWarps = kMaxThreads / kWarpSize;
+
+// One bit per turn.
+class TurnSet {
+ public:
+  void clear() {
+    for (uint64_t& word : words_) word = 0;
+  }
+  void fill(unsigned count) {
+    clear();
+    for (unsigned i = 0; i < count / 64; ++i) words_[i] = ~uint64_t{0};
+    if (count % 64 != 0) words_[count / 64] = (uint64_t{1} << (count % 64)) - 1;
+  }
+  void add(unsigned turn) { words_[turn / 64] |= uint64_t{1} << (turn % 64); }
+  void remove(unsigned turn) { words_[turn / 64] &= ~(uint64_t{1} << (turn % 64)); }
+  bool contains(unsigned turn) const { return words_[turn / 64] >> (turn % 64) & 1; }
+  // Moves all of other's turns here.
+  void take(TurnSet& other) {
+    for (unsigned i = 0; i < kWords; ++i) {
+      words_[i] |= other.words_[i];
+      other.words_[i] = 0;
+    }
+  }
+  // The first turn after `turn`, going round; -1 if the set is empty.
+  int next_after(unsigned turn) const {
+    unsigned word = turn / 64;
+    uint64_t bits = turn % 64 == 63 ? 0 : words_[word] & (~uint64_t{0} << (turn % 64 + 1));
+    for (unsigned i = 0; i <= kWords; ++i) {
+      if (bits != 0) return static_cast<int>(word * 64 + __builtin_ctzll(bits));
+      word = (word + 1) % kWords;
+      bits = words_[word];
+    }
+    return -1;
+  }
+
+ private:
+  static constexpr unsigned kWords = kMaxThreads / 64;
+  uint64_t words_[kWords] = {};
+};
+
+// "(x,y,z)"
+std::string to_string(uint3 index);
+
+class BlockRunner {
+ public:
+  BlockRunner() = default;
+  BlockRunner(const BlockRunner&) = delete;
+  BlockRunner& operator=(const BlockRunner&) = delete;
+
+  // Runs one block to its end. False when it faulted; *fault then says why.
+  bool run(const Launch& launch, uint3 block_index, Fault* fault);
+
+  // Called on the block's own threads.
+  int barrier(cpuDeviceBarrierOp op, int predicate, const char* file, int line);
+  cpuDeviceWarpResult warp_operation(
+      cpuDeviceWarpOp op, uint32_t mask, uint64_t bits, int argument, int width, const char* file,
+      int line);
+  void poll();
+  void yield();
+  uint32_t lane() const { return linear_id() % kWarpSize; }
+  // Ends the block with a fault. The text gets the kernel, block and thread added.
+  [[noreturn]] void fail(cudaError_t error, const std::string& what, const std::string& where);
+  // The same from a signal handler: only notes what happened; run() finds the words.
+  [[noreturn]] void fail_from_signal(
+      int signal, bool kernel_sent, uintptr_t address, uintptr_t code);
+  // Grows whenever another thread runs.
+  uint64_t switches() const { return switches_; }
+  // The module whose code the running kernel is.
+  const KernelInfo& kernel() const { return *launch_->kernel; }
+
+  // The runner whose thread is running on this CPU thread, or null in host code.
+  static BlockRunner* current();
+
+ private:
+  using Context = boost::context::detail::fcontext_t;
+  using Transfer = boost::context::detail::transfer_t;
+
+  struct Fiber {
+    explicit Fiber(unsigned colour) : stack(colour) {}
+    Context context = nullptr;
+    FiberStack stack;
+  };
+
+  enum class Waiting : uint8_t { kNothing, kBarrier, kWarp, kReturned };
+
+  // What a thread waits for, by linear id.
+  struct Wait {
+    const char* file;
+    int line;
+    Waiting waiting;
+    cpuDeviceWarpOp warp_op;
+    uint32_t mask;
+    uint64_t bits;
+    int argument;
+    int width;
+    cpuDeviceWarpResult result;
+  };
+
+  struct Warp {
+    uint32_t live;     // lanes that have not returned
+    uint32_t waiting;  // lanes inside a warp operation
+  };
+
+  struct BarrierResult {
+    int true_predicates;
+    int threads;
+  };
+
+  struct MemoryFault {
+    int signal;
+    bool kernel_sent;  // the processor gave no address
+    uintptr_t address;
+    uintptr_t code;
+    bool stack_guard;
+  };
+
+  static void fiber_main(Transfer from);
+  void run_threads();
+  void finish_thread();
+  Fiber* fiber_for(unsigned turn);
+  void reset(Fiber* fiber);
+  void discard_fibers();
+  void switch_to_next();
+  unsigned next_turn();
+  void jump(Context to, Context* save);
+  void set_current(unsigned turn);
+  [[noreturn]] void leave();
+  unsigned linear_id() const { return launch_->order[current_]; }
+
+  void release_barrier();
+  bool complete_warp_operation(unsigned warp, uint32_t mask);
+  void finish_lanes(unsigned warp, uint32_t lanes);
+  bool resolve_active_masks();
+  void retry_waiting_lanes(unsigned warp);
+  [[noreturn]] void fail_stuck();
+  void tell_memory_fault();
+  std::string thread_name(unsigned linear) const;
+  std::string thread_names(const std::vector<unsigned>& linear) const;
+
+  const Launch* launch_ = nullptr;
+  uint3 block_index_ = {};
+  Fault* fault_ = nullptr;
+  bool failed_ = false;
+  MemoryFault memory_fault_ = {};
+
+  unsigned current_ = 0;  // turn of the running thread
+  unsigned live_ = 0;
+  unsigned polls_ = 0;
+  uint64_t switches_ = 0;
+  TurnSet runnable_;  // may run, the running one included
+  TurnSet at_barrier_;
+  TurnSet started_;
+  unsigned arrived_ = 0;
+  bool mixed_sites_ = false;
+  const char* barrier_file_ = nullptr;
+  int barrier_line_ = 0;
+  unsigned generation_ = 0;
+  int predicates_true_ = 0;
+  BarrierResult barrier_result_[2] = {};  // of the last barriers, by parity of the generation
+
+  Context main_ = nullptr;
+  std::vector<std::unique_ptr<Fiber>> fibers_;
+  std::vector<Fiber*> idle_;
+  Fiber* running_ = nullptr;
+  Fiber* fiber_of_turn_[kMaxThreads] = {};
+  uint16_t turn_of_[kMaxThreads] = {};  // by linear id
+  Wait waits_[kMaxThreads];
+  Warp warps_[kMaxWarps];
+};
+
+}  // namespace cpu_device

@@ -1,0 +1,89 @@
+// How a BlockRunner tells its faults: who waits where, and what a bad address was.
+#include <signal.h>
+
+#include <map>
+
+#include "block.h"
+#include "module.h"
+
+namespace cpu_device {
+
+std::string describe_warp_wait(cpuDeviceWarpOp op, uint32_t mask);
+
+std::string to_string(uint3 index) {
+  return "(" + std::to_string(index.x) + "," + std::to_string(index.y) + "," +
+         std::to_string(index.z) + ")";
+}
+
+std::string BlockRunner::thread_name(unsigned linear) const {
+  return to_string(launch_->thread_ids[linear]);
+}
+
+std::string BlockRunner::thread_names(const std::vector<unsigned>& linear) const {
+  constexpr size_t kShown = 8;
+  std::string text;
+  for (size_t i = 0; i < linear.size() && i < kShown; ++i) text += " " + thread_name(linear[i]);
+  if (linear.size() > kShown) text += " and " + std::to_string(linear.size() - kShown) + " more";
+  return text;
+}
+
+// Every live thread waits, and nothing can let any of them go on.
+void BlockRunner::fail_stuck() {
+  std::map<std::string, std::vector<unsigned>> waiting;
+  std::vector<unsigned> returned;
+  for (unsigned linear = 0; linear < launch_->threads; ++linear) {
+    const Wait& wait = waits_[linear];
+    if (wait.waiting == Waiting::kReturned) {
+      returned.push_back(linear);
+      continue;
+    }
+    const std::string what = wait.waiting == Waiting::kBarrier
+                                 ? "__syncthreads"
+                                 : describe_warp_wait(wait.warp_op, wait.mask);
+    waiting[std::string(wait.file) + ":" + std::to_string(wait.line) + ": in " + what].push_back(
+        linear);
+  }
+  const bool barriers_only = arrived_ == live_;
+  std::string text =
+      barriers_only
+          ? "divergent barrier: threads of one block wait at different __syncthreads() calls"
+          : "deadlock: threads wait for others that can never arrive";
+  text += " (a GPU may hang here)\n";
+  for (const auto& [where, threads] : waiting) {
+    text += "  " + where + ": " + std::to_string(threads.size()) + " of " +
+            std::to_string(launch_->threads) + " threads wait:" + thread_names(threads) + "\n";
+  }
+  if (!returned.empty()) {
+    text += "  returned: " + std::to_string(returned.size()) +
+            " threads:" + thread_names(returned) + "\n";
+  }
+  fault_->error = cudaErrorLaunchTimeout;
+  fault_->text =
+      text + "  block " + to_string(block_index_) + ", kernel " + launch_->kernel->name + "\n";
+  leave();
+}
+
+void BlockRunner::tell_memory_fault() {
+  const MemoryFault& fault = memory_fault_;
+  std::string what;
+  fault_->error = cudaErrorIllegalAddress;
+  if (fault.signal == SIGFPE) {
+    fault_->error = cudaErrorLaunchFailure;
+    what = "integer division by zero or overflow in a division";
+  } else if (fault.stack_guard) {
+    fault_->error = cudaErrorLaunchFailure;
+    what = "stack overflow: recursion without an end, or local arrays above 256 KiB";
+  } else if (fault.kernel_sent) {
+    fault_->error = cudaErrorMisalignedAddress;
+    what = "access to a misaligned or impossible address";
+  } else {
+    what = "illegal memory access: " + describe_address(fault.address);
+  }
+  fault_->text = what + "\n";
+  const std::string line = source_line(fault.code);
+  if (!line.empty()) fault_->text += "  at " + line + "\n";
+  fault_->text += "  thread " + thread_name(linear_id()) + " of block " + to_string(block_index_) +
+                  ", kernel " + launch_->kernel->name + "\n";
+}
+
+}  // namespace cpu_device

@@ -1,0 +1,66 @@
+#include "errors.h"
+
+#include <atomic>
+
+namespace cpu_device {
+namespace {
+
+thread_local cudaError_t last_error = cudaSuccess;
+std::atomic<cudaError_t> sticky{cudaSuccess};
+
+}  // namespace
+
+cudaError_t report(cudaError_t error) {
+  const cudaError_t stuck = sticky.load(std::memory_order_relaxed);
+  if (stuck != cudaSuccess) error = stuck;
+  if (error != cudaSuccess && error != cudaErrorNotReady) last_error = error;
+  return error;
+}
+
+cudaError_t sticky_error() { return sticky.load(std::memory_order_relaxed); }
+
+void set_sticky_error(cudaError_t error) {
+  cudaError_t expected = cudaSuccess;
+  sticky.compare_exchange_strong(expected, error);
+}
+
+void clear_errors() {
+  sticky.store(cudaSuccess);
+  last_error = cudaSuccess;
+}
+
+}  // namespace cpu_device
+
+extern "C" {
+
+cudaError_t cudaGetLastError(void) {
+  const cudaError_t error = cpu_device::report(cpu_device::last_error);
+  cpu_device::last_error = cudaSuccess;
+  return error;
+}
+
+cudaError_t cudaPeekAtLastError(void) { return cpu_device::report(cpu_device::last_error); }
+
+const char* cudaGetErrorName(cudaError_t error) {
+  switch (error) {
+#define CPU_DEVICE_ERROR(name, value, text) \
+  case name:                                \
+    return #name;
+#include "cpu_device/errors.def"
+#undef CPU_DEVICE_ERROR
+  }
+  return "unrecognized error code";
+}
+
+const char* cudaGetErrorString(cudaError_t error) {
+  switch (error) {
+#define CPU_DEVICE_ERROR(name, value, text) \
+  case name:                                \
+    return text;
+#include "cpu_device/errors.def"
+#undef CPU_DEVICE_ERROR
+  }
+  return "unrecognized error code";
+}
+
+}  // extern "C"

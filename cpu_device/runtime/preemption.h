@@ -1,0 +1,22 @@
+// Gives every thread of a block a share of its CPU thread even while another one polls memory in a loop without calling
+// anything: GPUs since compute capability 7.0 promise that, and spin-wait kernels rely on it.
+#pragma once
+
+#include "block.h"
+
+namespace cpu_device {
+
+// While it lives, a watchdog interrupts the calling thread when its block has not switched threads for a while; the
+// interrupted thread then yields, if it is executing code of the kernel's own program or library.
+class PreemptionScope {
+ public:
+  explicit PreemptionScope(BlockRunner& runner);
+  ~PreemptionScope();
+  PreemptionScope(const PreemptionScope&) = delete;
+  PreemptionScope& operator=(const PreemptionScope&) = delete;
+
+ private:
+  int slot_;
+};
+
+}  // namespace cpu_device
