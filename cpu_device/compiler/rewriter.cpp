@@ -232,6 +232,11 @@ class Rewriter {
     size_t end = declared.end;
     for (size_t i = declared.begin; i < declared.end; ++i) {
       if (tokens_[i].is("[")) {
+        if (i + 1 < declared.end && tokens_[i + 1].is("[")) {  // an attribute
+          i = closing_bracket(tokens_, i);
+          if (i == kNone) return "";
+          continue;
+        }
         end = i;
         break;
       }

@@ -40,13 +40,12 @@ bool BlockRunner::run(const Launch& launch, uint3 block_index, Fault* fault) {
   live_ = launch.threads;
   runnable_.fill(launch.threads);
   at_barrier_.clear();
-  started_.clear();
   arrived_ = 0;
-  mixed_sites_ = false;
+  other_sites_.clear();
   predicates_true_ = 0;
   for (unsigned turn = 0; turn < launch.threads; ++turn) {
     turn_of_[launch.order[turn]] = static_cast<uint16_t>(turn);
-    waits_[turn].waiting = Waiting::kNothing;
+    context_of_turn_[turn] = nullptr;
   }
   for (unsigned warp = 0; warp * kWarpSize < launch.threads; ++warp) {
     const unsigned lanes = launch.threads - warp * kWarpSize;
@@ -58,10 +57,7 @@ bool BlockRunner::run(const Launch& launch, uint3 block_index, Fault* fault) {
   poison_shared_memory(launch);
 
   current_runner = this;
-  Fiber* const first = fiber_for(0);
-  set_current(0);
-  running_ = first;
-  jump(first->context, &main_);
+  resume(0, &main_);
   current_runner = nullptr;
 
   if (failed_) {
@@ -72,7 +68,7 @@ bool BlockRunner::run(const Launch& launch, uint3 block_index, Fault* fault) {
 }
 
 // The fiber on which the thread of a turn that has not started yet shall run.
-BlockRunner::Fiber* BlockRunner::fiber_for(unsigned turn) {
+BlockRunner::Context BlockRunner::idle_fiber(unsigned turn) {
   if (idle_.empty()) {
     fibers_.push_back(std::make_unique<Fiber>(static_cast<unsigned>(fibers_.size())));
     idle_.push_back(fibers_.back().get());
@@ -80,9 +76,8 @@ BlockRunner::Fiber* BlockRunner::fiber_for(unsigned turn) {
   }
   Fiber* const fiber = idle_.back();
   idle_.pop_back();
-  started_.add(turn);
   fiber_of_turn_[turn] = fiber;
-  return fiber;
+  return fiber->context;
 }
 
 void BlockRunner::reset(Fiber* fiber) {
@@ -112,30 +107,47 @@ void BlockRunner::run_threads() {
 }
 
 // Switches to another context; the one that switches back says where to keep its own.
-void BlockRunner::jump(Context to, Context* save) {
+inline void BlockRunner::jump(Context to, Context* save) {
   const Transfer from = boost::context::detail::jump_fcontext(to, save);
   *static_cast<Context*>(from.data) = from.fctx;
 }
 
-void BlockRunner::set_current(unsigned turn) {
+inline void BlockRunner::set_current(unsigned turn) {
   current_ = turn;
   ++switches_;
-  ::thread_index = launch_->thread_ids[launch_->order[turn]];
+  ::thread_index = launch_->thread_ids[turn];
 }
 
-unsigned BlockRunner::next_turn() {
-  int next = runnable_.next_after(current_);
-  if (next < 0 && resolve_active_masks()) next = runnable_.next_after(current_);
-  if (next < 0) fail_stuck();
-  return static_cast<unsigned>(next);
+// Lets the thread of a turn run; the caller's context goes to *save.
+inline void BlockRunner::resume(unsigned turn, Context* save) {
+  Context to = context_of_turn_[turn];
+  if (to == nullptr) to = idle_fiber(turn);
+  set_current(turn);
+  jump(to, save);
+}
+
+inline unsigned BlockRunner::next_turn() {
+  // Mostly the neighbour's turn. Asked first, as a branch that the processor can predict: going through the bits
+  // makes every switch wait for the one before it.
+  const unsigned neighbour = current_ + 1;
+  if (neighbour < kMaxThreads && runnable_.contains(neighbour) &&
+      !at_barrier_.contains(neighbour)) {
+    return neighbour;
+  }
+  const int next = runnable_.next_after(current_, at_barrier_);
+  return next >= 0 ? static_cast<unsigned>(next) : next_turn_when_none_can_run();
+}
+
+unsigned BlockRunner::next_turn_when_none_can_run() {
+  if (!resolve_active_masks()) fail_stuck();
+  return static_cast<unsigned>(runnable_.next_after(current_, at_barrier_));
 }
 
 // The running thread has returned. Comes back when this fiber shall run another thread, now the current one.
 void BlockRunner::finish_thread() {
-  Fiber* const fiber = running_;
+  Fiber* const fiber = fiber_of_turn_[current_];
   const unsigned linear = linear_id();
   Warp& warp = warps_[linear / kWarpSize];
-  waits_[linear].waiting = Waiting::kReturned;
   warp.live &= ~(1u << linear % kWarpSize);
   runnable_.remove(current_);
   --live_;
@@ -147,76 +159,72 @@ void BlockRunner::finish_thread() {
   if (arrived_ > 0 && arrived_ == live_) release_barrier();
   if (warp.waiting != 0) retry_waiting_lanes(linear / kWarpSize);
   const unsigned next = next_turn();
-  set_current(next);
-  if (!started_.contains(next)) {
-    started_.add(next);
+  if (context_of_turn_[next] == nullptr) {
+    set_current(next);
     fiber_of_turn_[next] = fiber;
     return;
   }
   idle_.push_back(fiber);
-  running_ = fiber_of_turn_[next];
-  jump(running_->context, &fiber->context);
+  resume(next, &fiber->context);
 }
 
 // Lets the next thread run. Comes back when it is the caller's turn again.
-void BlockRunner::switch_to_next() {
+inline void BlockRunner::switch_to_next() {
   const unsigned next = next_turn();
-  if (next == current_) return;
-  Fiber* const fiber = running_;
-  running_ = started_.contains(next) ? fiber_of_turn_[next] : fiber_for(next);
-  set_current(next);
-  jump(running_->context, &fiber->context);
+  if (next != current_) resume(next, &context_of_turn_[current_]);
+}
+
+void BlockRunner::wait() {
+  runnable_.remove(current_);
+  switch_to_next();
+}
+
+// The hot path of every kernel with barriers: nothing is kept across the switch, so the compiler saves no registers.
+inline void BlockRunner::arrive(const char* file, int line) {
+  if (line != barrier_site_.line || file != barrier_site_.file) note_site(file, line);
+  at_barrier_.add(current_);
+  if (++arrived_ == live_) return release_barrier();
+  switch_to_next();
 }
 
 int BlockRunner::barrier(cpuDeviceBarrierOp op, int predicate, const char* file, int line) {
-  Wait& wait = waits_[linear_id()];
-  wait.waiting = Waiting::kBarrier;
-  wait.file = file;
-  wait.line = line;
-  if (arrived_ == 0) {
-    barrier_file_ = file;
-    barrier_line_ = line;
-  } else if (line != barrier_line_ || (file != barrier_file_ && strcmp(file, barrier_file_) != 0)) {
-    mixed_sites_ = true;
-  }
   predicates_true_ += predicate != 0;
-  ++arrived_;
-  const unsigned parity = generation_ & 1;
-  at_barrier_.add(current_);
-  if (arrived_ == live_) {
-    release_barrier();
-  } else {
-    runnable_.remove(current_);
-    switch_to_next();
-  }
-  wait.waiting = Waiting::kNothing;
+  const BarrierResult& result = barrier_result_[generation_ & 1];
+  arrive(file, line);
   switch (op) {
-    case cpuDeviceBarrierPlain:
-      break;
     case cpuDeviceBarrierCount:
-      return barrier_result_[parity].true_predicates;
+      return result.true_predicates;
     case cpuDeviceBarrierAnd:
-      return barrier_result_[parity].true_predicates == barrier_result_[parity].threads;
+      return result.true_predicates == result.threads;
     case cpuDeviceBarrierOr:
-      return barrier_result_[parity].true_predicates != 0;
+      break;
   }
-  return 0;
+  return result.true_predicates != 0;
+}
+
+void BlockRunner::note_site(const char* file, int line) {
+  if (arrived_ == 0) {
+    barrier_site_ = {file, line};
+    return;
+  }
+  // The same line of a header has a name of its own in each program that includes it.
+  if (line == barrier_site_.line && strcmp(file, barrier_site_.file) == 0) return;
+  other_sites_[current_] = {file, line};
 }
 
 // All live threads have arrived: lets them go on.
 void BlockRunner::release_barrier() {
-  if (mixed_sites_) fail_stuck();
+  if (!other_sites_.empty()) fail_stuck();
   barrier_result_[generation_ & 1] = {predicates_true_, static_cast<int>(arrived_)};
   ++generation_;
   predicates_true_ = 0;
   arrived_ = 0;
-  runnable_.take(at_barrier_);
+  at_barrier_.clear();
 }
 
 void BlockRunner::poll() {
   constexpr unsigned kPollsPerYield = 256;
-  if (++polls_ < kPollsPerYield) return;
-  yield();
+  if (++polls_ >= kPollsPerYield) yield();
 }
 
 void BlockRunner::yield() {
@@ -228,14 +236,15 @@ void BlockRunner::fail(cudaError_t error, const std::string& what, const std::st
   fault_->error = error;
   fault_->text = what + "\n";
   if (!where.empty()) fault_->text += "  at " + where + "\n";
-  fault_->text += "  thread " + thread_name(linear_id()) + " of block " + to_string(block_index_) +
+  fault_->text += "  thread " + thread_name(current_) + " of block " + to_string(block_index_) +
                   ", kernel " + launch_->kernel->name + "\n";
   leave();
 }
 
 void BlockRunner::fail_from_signal(
     int signal, bool kernel_sent, uintptr_t address, uintptr_t code) {
-  memory_fault_ = {signal, kernel_sent, address, code, running_->stack.is_guard(address)};
+  memory_fault_ = {
+      signal, kernel_sent, address, code, fiber_of_turn_[current_]->stack.is_guard(address)};
   leave();
 }
 
@@ -254,6 +263,10 @@ using cpu_device::BlockRunner;
 extern "C" {
 
 bool cpuDeviceInKernel(void) { return cpu_device::current_runner != nullptr; }
+
+void cpuDeviceSyncThreads(const char* file, int line) {
+  cpu_device::current_runner->sync_threads(file, line);
+}
 
 int cpuDeviceBarrier(enum cpuDeviceBarrierOp op, int predicate, const char* file, int line) {
   return cpu_device::current_runner->barrier(op, predicate, file, line);

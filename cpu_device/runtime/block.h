@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include <boost/context/detail/fcontext.hpp>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,8 +30,8 @@ struct Launch {
   dim3 grid, block;
   size_t shared_bytes;
   unsigned threads;               // per block
-  std::vector<uint3> thread_ids;  // threadIdx by linear id
   std::vector<uint16_t> order;    // linear thread id by turn: who runs first
+  std::vector<uint3> thread_ids;  // threadIdx by turn
 };
 
 constexpr unsigned kWarpSize = 32;
@@ -51,21 +52,15 @@ class TurnSet {
   void add(unsigned turn) { words_[turn / 64] |= uint64_t{1} << (turn % 64); }
   void remove(unsigned turn) { words_[turn / 64] &= ~(uint64_t{1} << (turn % 64)); }
   bool contains(unsigned turn) const { return words_[turn / 64] >> (turn % 64) & 1; }
-  // Moves all of other's turns here.
-  void take(TurnSet& other) {
-    for (unsigned i = 0; i < kWords; ++i) {
-      words_[i] |= other.words_[i];
-      other.words_[i] = 0;
-    }
-  }
-  // The first turn after `turn`, going round; -1 if the set is empty.
-  int next_after(unsigned turn) const {
+  // The first turn after `turn`, going round, that is here and not in `except`; -1 if there is none.
+  int next_after(unsigned turn, const TurnSet& except) const {
     unsigned word = turn / 64;
-    uint64_t bits = turn % 64 == 63 ? 0 : words_[word] & (~uint64_t{0} << (turn % 64 + 1));
+    uint64_t after = turn % 64 == 63 ? 0 : ~uint64_t{0} << (turn % 64 + 1);
     for (unsigned i = 0; i <= kWords; ++i) {
+      const uint64_t bits = words_[word] & ~except.words_[word] & after;
       if (bits != 0) return static_cast<int>(word * 64 + __builtin_ctzll(bits));
       word = (word + 1) % kWords;
-      bits = words_[word];
+      after = ~uint64_t{0};
     }
     return -1;
   }
@@ -88,6 +83,7 @@ class BlockRunner {
   bool run(const Launch& launch, uint3 block_index, Fault* fault);
 
   // Called on the block's own threads.
+  void sync_threads(const char* file, int line) { arrive(file, line); }
   int barrier(cpuDeviceBarrierOp op, int predicate, const char* file, int line);
   cpuDeviceWarpResult warp_operation(
       cpuDeviceWarpOp op, uint32_t mask, uint64_t bits, int argument, int width, const char* file,
@@ -100,6 +96,8 @@ class BlockRunner {
   // The same from a signal handler: only notes what happened; run() finds the words.
   [[noreturn]] void fail_from_signal(
       int signal, bool kernel_sent, uintptr_t address, uintptr_t code);
+  // Gives the block up without a fault of its own: run() returns false and leaves *fault alone.
+  [[noreturn]] void abandon() { leave(); }
   // Grows whenever another thread runs.
   uint64_t switches() const { return switches_; }
   // The module whose code the running kernel is.
@@ -114,17 +112,14 @@ class BlockRunner {
 
   struct Fiber {
     explicit Fiber(unsigned colour) : stack(colour) {}
-    Context context = nullptr;
+    Context context = nullptr;  // while idle
     FiberStack stack;
   };
 
-  enum class Waiting : uint8_t { kNothing, kBarrier, kWarp, kReturned };
-
-  // What a thread waits for, by linear id.
+  // The warp operation that a lane waits for, by linear id.
   struct Wait {
     const char* file;
     int line;
-    Waiting waiting;
     cpuDeviceWarpOp warp_op;
     uint32_t mask;
     uint64_t bits;
@@ -136,6 +131,11 @@ class BlockRunner {
   struct Warp {
     uint32_t live;     // lanes that have not returned
     uint32_t waiting;  // lanes inside a warp operation
+  };
+
+  struct Site {
+    const char* file;
+    int line;
   };
 
   struct BarrierResult {
@@ -154,16 +154,21 @@ class BlockRunner {
   static void fiber_main(Transfer from);
   void run_threads();
   void finish_thread();
-  Fiber* fiber_for(unsigned turn);
+  Context idle_fiber(unsigned turn);
   void reset(Fiber* fiber);
   void discard_fibers();
   void switch_to_next();
+  void wait();
   unsigned next_turn();
-  void jump(Context to, Context* save);
+  unsigned next_turn_when_none_can_run();
+  void resume(unsigned turn, Context* save);
+  static void jump(Context to, Context* save);
   void set_current(unsigned turn);
   [[noreturn]] void leave();
   unsigned linear_id() const { return launch_->order[current_]; }
 
+  void arrive(const char* file, int line);
+  void note_site(const char* file, int line);
   void release_barrier();
   bool complete_warp_operation(unsigned warp, uint32_t mask);
   void finish_lanes(unsigned warp, uint32_t lanes);
@@ -171,8 +176,8 @@ class BlockRunner {
   void retry_waiting_lanes(unsigned warp);
   [[noreturn]] void fail_stuck();
   void tell_memory_fault();
-  std::string thread_name(unsigned linear) const;
-  std::string thread_names(const std::vector<unsigned>& linear) const;
+  std::string thread_name(unsigned turn) const;
+  std::string thread_names(const std::vector<unsigned>& turns) const;
 
   const Launch* launch_ = nullptr;
   uint3 block_index_ = {};
@@ -186,11 +191,10 @@ class BlockRunner {
   uint64_t switches_ = 0;
   TurnSet runnable_;  // may run, the running one included
   TurnSet at_barrier_;
-  TurnSet started_;
   unsigned arrived_ = 0;
-  bool mixed_sites_ = false;
-  const char* barrier_file_ = nullptr;
-  int barrier_line_ = 0;
+  // Where the first thread arrived; a thread that arrives elsewhere notes its own place.
+  Site barrier_site_ = {};
+  std::map<unsigned, Site> other_sites_;  // by turn
   unsigned generation_ = 0;
   int predicates_true_ = 0;
   BarrierResult barrier_result_[2] = {};  // of the last barriers, by parity of the generation
@@ -198,7 +202,7 @@ class BlockRunner {
   Context main_ = nullptr;
   std::vector<std::unique_ptr<Fiber>> fibers_;
   std::vector<Fiber*> idle_;
-  Fiber* running_ = nullptr;
+  Context context_of_turn_[kMaxThreads];  // null until the thread has run and waited
   Fiber* fiber_of_turn_[kMaxThreads] = {};
   uint16_t turn_of_[kMaxThreads] = {};  // by linear id
   Wait waits_[kMaxThreads];

@@ -15,15 +15,15 @@ std::string to_string(uint3 index) {
          std::to_string(index.z) + ")";
 }
 
-std::string BlockRunner::thread_name(unsigned linear) const {
-  return to_string(launch_->thread_ids[linear]);
+std::string BlockRunner::thread_name(unsigned turn) const {
+  return to_string(launch_->thread_ids[turn]);
 }
 
-std::string BlockRunner::thread_names(const std::vector<unsigned>& linear) const {
+std::string BlockRunner::thread_names(const std::vector<unsigned>& turns) const {
   constexpr size_t kShown = 8;
   std::string text;
-  for (size_t i = 0; i < linear.size() && i < kShown; ++i) text += " " + thread_name(linear[i]);
-  if (linear.size() > kShown) text += " and " + std::to_string(linear.size() - kShown) + " more";
+  for (size_t i = 0; i < turns.size() && i < kShown; ++i) text += " " + thread_name(turns[i]);
+  if (turns.size() > kShown) text += " and " + std::to_string(turns.size() - kShown) + " more";
   return text;
 }
 
@@ -32,16 +32,22 @@ void BlockRunner::fail_stuck() {
   std::map<std::string, std::vector<unsigned>> waiting;
   std::vector<unsigned> returned;
   for (unsigned linear = 0; linear < launch_->threads; ++linear) {
+    const unsigned turn = turn_of_[linear];
     const Wait& wait = waits_[linear];
-    if (wait.waiting == Waiting::kReturned) {
-      returned.push_back(linear);
+    Site site{wait.file, wait.line};
+    std::string what;
+    if (at_barrier_.contains(turn)) {
+      const auto other = other_sites_.find(turn);
+      site = other != other_sites_.end() ? other->second : barrier_site_;
+      what = "__syncthreads";
+    } else if ((warps_[linear / kWarpSize].live >> linear % kWarpSize & 1u) == 0) {
+      returned.push_back(turn);
       continue;
+    } else {
+      what = describe_warp_wait(wait.warp_op, wait.mask);
     }
-    const std::string what = wait.waiting == Waiting::kBarrier
-                                 ? "__syncthreads"
-                                 : describe_warp_wait(wait.warp_op, wait.mask);
-    waiting[std::string(wait.file) + ":" + std::to_string(wait.line) + ": in " + what].push_back(
-        linear);
+    waiting[std::string(site.file) + ":" + std::to_string(site.line) + ": in " + what].push_back(
+        turn);
   }
   const bool barriers_only = arrived_ == live_;
   std::string text =
@@ -82,7 +88,7 @@ void BlockRunner::tell_memory_fault() {
   fault_->text = what + "\n";
   const std::string line = source_line(fault.code);
   if (!line.empty()) fault_->text += "  at " + line + "\n";
-  fault_->text += "  thread " + thread_name(linear_id()) + " of block " + to_string(block_index_) +
+  fault_->text += "  thread " + thread_name(current_) + " of block " + to_string(block_index_) +
                   ", kernel " + launch_->kernel->name + "\n";
 }
 

@@ -9,8 +9,8 @@ namespace {
 
 constexpr size_t kGuard = 64 * 1024;  // a large frame must not step over it
 constexpr size_t kStack = 256 * 1024;
-constexpr size_t kColours = 16;
-constexpr size_t kColourStep = 192;
+constexpr size_t kColours = 32;
+constexpr size_t kColourStep = 128;
 
 }  // namespace
 

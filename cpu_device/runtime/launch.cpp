@@ -114,7 +114,7 @@ uint3 block_index(const dim3& grid, uint64_t linear) {
 void work(Job& job) {
   use_alternate_signal_stack();
   BlockRunner& runner = own_runner();
-  const PreemptionScope preemptible(runner);
+  const PreemptionScope preemptible(runner, job.stop);
   while (!job.stop.load(std::memory_order_relaxed)) {
     const uint64_t begin = job.next.fetch_add(job.chunk);
     if (begin >= job.blocks.count()) return;
@@ -200,13 +200,11 @@ std::vector<uint16_t> thread_order(unsigned threads, int schedule, uint64_t seed
   return order;
 }
 
-std::vector<uint3> thread_ids(const dim3& block) {
+std::vector<uint3> thread_ids(const dim3& block, const std::vector<uint16_t>& order) {
   std::vector<uint3> ids;
-  ids.reserve(size_t{block.x} * block.y * block.z);
-  for (unsigned z = 0; z < block.z; ++z) {
-    for (unsigned y = 0; y < block.y; ++y) {
-      for (unsigned x = 0; x < block.x; ++x) ids.push_back({x, y, z});
-    }
+  ids.reserve(order.size());
+  for (const unsigned linear : order) {
+    ids.push_back({linear % block.x, linear / block.x % block.y, linear / block.x / block.y});
   }
   return ids;
 }
@@ -253,15 +251,9 @@ cudaError_t launch_kernel(
   const uint64_t seed = settings.seed + launches.fetch_add(1);
   const int schedule = settings.schedule;
   const unsigned threads = block.x * block.y * block.z;
-  const Launch launch{
-      kernel,
-      args,
-      grid,
-      block,
-      shared_bytes,
-      threads,
-      thread_ids(block),
-      thread_order(threads, schedule, seed)};
+  Launch launch{kernel, args, grid, block, shared_bytes, threads, {}, {}};
+  launch.order = thread_order(threads, schedule, seed);
+  launch.thread_ids = thread_ids(block, launch.order);
 
   uint64_t first = 0;
   uint64_t count = uint64_t{grid.x} * grid.y * grid.z;

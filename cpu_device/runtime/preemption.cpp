@@ -16,21 +16,25 @@ namespace {
 constexpr auto kPeriod = std::chrono::milliseconds(20);
 constexpr int kSignal = SIGURG;  // ignored by default, so a late one does no harm
 
+thread_local const std::atomic<bool>* stop_of_this_thread = nullptr;
+
 void handle(int, siginfo_t*, void* context) {
   BlockRunner* const runner = BlockRunner::current();
   if (runner == nullptr) return;
   const auto* const machine = &static_cast<ucontext_t*>(context)->uc_mcontext;
   const auto code = static_cast<uintptr_t>(machine->gregs[REG_RIP]);
   // Elsewhere, in the C library or in the runtime itself, another thread must not come in between.
-  if (code >= runner->kernel().code_begin && code < runner->kernel().code_end) runner->yield();
+  if (code < runner->kernel().code_begin || code >= runner->kernel().code_end) return;
+  if (stop_of_this_thread->load()) runner->abandon();
+  runner->yield();
 }
 
 class Watchdog {
  public:
-  int enter(BlockRunner& runner) {
+  int enter(BlockRunner& runner, const std::atomic<bool>& stop) {
     const std::lock_guard lock(mutex_);
     if (!started_) start();
-    const Watched watched{&runner, pthread_self(), runner.switches(), true};
+    const Watched watched{&runner, pthread_self(), runner.switches(), &stop, true};
     ++active_;
     wake_.notify_one();
     for (size_t slot = 0; slot < watched_.size(); ++slot) {
@@ -53,6 +57,7 @@ class Watchdog {
     BlockRunner* runner;
     pthread_t thread;
     uint64_t switches;
+    const std::atomic<bool>* stop;
     bool active;
   };
 
@@ -76,7 +81,7 @@ class Watchdog {
       for (Watched& watched : watched_) {
         if (!watched.active) continue;
         const uint64_t now = watched.runner->switches();
-        if (now == watched.switches) pthread_kill(watched.thread, kSignal);
+        if (now == watched.switches || *watched.stop) pthread_kill(watched.thread, kSignal);
         watched.switches = now;
       }
     }
@@ -97,7 +102,10 @@ Watchdog& watchdog() {
 
 }  // namespace
 
-PreemptionScope::PreemptionScope(BlockRunner& runner) : slot_(watchdog().enter(runner)) {}
+PreemptionScope::PreemptionScope(BlockRunner& runner, const std::atomic<bool>& stop) {
+  stop_of_this_thread = &stop;
+  slot_ = watchdog().enter(runner, stop);
+}
 PreemptionScope::~PreemptionScope() { watchdog().leave(slot_); }
 
 }  // namespace cpu_device

@@ -87,12 +87,9 @@ cpuDeviceWarpResult BlockRunner::warp_operation(
         std::string(file) + ":" + std::to_string(line));
   }
   Wait& wait = waits_[linear];
-  wait = {file, line, Waiting::kWarp, op, mask, bits, argument, width, {}};
+  wait = {file, line, op, mask, bits, argument, width, {}};
   warps_[warp].waiting |= own_bit;
-  if (active_mask || !complete_warp_operation(warp, mask)) {
-    runnable_.remove(current_);
-    switch_to_next();
-  }
+  if (active_mask || !complete_warp_operation(warp, mask)) this->wait();
   return wait.result;
 }
 
@@ -148,7 +145,6 @@ void BlockRunner::finish_lanes(unsigned warp, uint32_t lanes) {
   warps_[warp].waiting &= ~lanes;
   for (uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
     const unsigned linear = warp * kWarpSize + static_cast<unsigned>(std::countr_zero(rest));
-    waits_[linear].waiting = Waiting::kNothing;
     runnable_.add(turn_of_[linear]);
   }
 }
@@ -156,10 +152,11 @@ void BlockRunner::finish_lanes(unsigned warp, uint32_t lanes) {
 // A lane has returned: operations that named it need not wait for it any longer.
 void BlockRunner::retry_waiting_lanes(unsigned warp) {
   for (uint32_t rest = warps_[warp].waiting; rest != 0; rest &= rest - 1) {
-    const Wait& wait = waits_[warp * kWarpSize + static_cast<unsigned>(std::countr_zero(rest))];
-    if (wait.waiting == Waiting::kWarp && wait.warp_op != cpuDeviceWarpActive) {
-      complete_warp_operation(warp, wait.mask);
-    }
+    const unsigned lane = static_cast<unsigned>(std::countr_zero(rest));
+    const Wait& wait = waits_[warp * kWarpSize + lane];
+    // An earlier turn of this loop may have let the lane go on already.
+    const bool waiting = (warps_[warp].waiting >> lane & 1u) != 0;
+    if (waiting && wait.warp_op != cpuDeviceWarpActive) complete_warp_operation(warp, wait.mask);
   }
 }
 

@@ -14,13 +14,10 @@ extern __thread const dim3 gridDim;
 constexpr int warpSize = 32;
 
 extern "C" {
-enum cpuDeviceBarrierOp {
-  cpuDeviceBarrierPlain,
-  cpuDeviceBarrierCount,
-  cpuDeviceBarrierAnd,
-  cpuDeviceBarrierOr
-};
+enum cpuDeviceBarrierOp { cpuDeviceBarrierCount, cpuDeviceBarrierAnd, cpuDeviceBarrierOr };
 // Waits for all live threads of the block; file and line name the call for messages.
+void cpuDeviceSyncThreads(const char* file, int line);
+// The same, with a predicate of each thread: how many are true, whether all are, whether any is.
 int cpuDeviceBarrier(enum cpuDeviceBarrierOp op, int predicate, const char* file, int line);
 // Lets other threads of the block run now and then; called by atomics and fences so that polling makes progress.
 void cpuDevicePoll(void);
@@ -31,7 +28,7 @@ unsigned long long cpuDeviceGlobalTimer(void);
 }
 
 inline void __syncthreads(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
-  cpuDeviceBarrier(cpuDeviceBarrierPlain, 0, file, line);
+  cpuDeviceSyncThreads(file, line);
 }
 inline int __syncthreads_count(
     int predicate, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
