@@ -1,0 +1,1 @@
+"""What stands behind scripts/grade, scripts/test and scripts/bench."""

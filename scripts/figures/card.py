@@ -1,0 +1,110 @@
+"""The look that all figures share: a white card, one palette, and SVG that never changes by itself.
+
+The colours are the Okabe-Ito palette, which colour-blind readers can tell apart. Text is drawn as
+outlines, so a page needs no font. Equal input gives equal bytes: ids are salted with a constant and
+no date is written, so a test can compare a fresh figure with the committed one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("svg")
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+
+ROOT = Path(__file__).resolve().parents[2]
+
+INK = "#1b1f24"
+GREY = "#6e7781"
+PALE = "#eef1f4"
+BLUE = "#0072b2"
+SKY = "#56b4e9"
+ORANGE = "#e69f00"
+VERMILION = "#d55e00"
+GREEN = "#009e73"
+
+plt.rcParams.update(
+    {
+        "svg.hashsalt": "flash-attention-course",
+        "svg.fonttype": "path",
+        "font.family": "DejaVu Sans",
+        "font.size": 11,
+        "text.color": INK,
+        "axes.edgecolor": GREY,
+        "axes.labelcolor": INK,
+        "xtick.color": INK,
+        "ytick.color": INK,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+    }
+)
+
+
+def card(width: float, height: float) -> Figure:
+    """A white card of width x height inches with a thin rounded border, 100 pixels to the inch."""
+    figure = plt.figure(figsize=(width, height), facecolor="none")
+    border = FancyBboxPatch(
+        (0.004, 0.004 * width / height),
+        0.992,
+        1 - 0.008 * width / height,
+        boxstyle="round,pad=0,rounding_size=0.012",
+        mutation_aspect=width / height,
+        transform=figure.transFigure,
+        facecolor="white",
+        edgecolor="#d0d7de",
+        linewidth=1,
+        zorder=-10,
+    )
+    figure.add_artist(border)
+    return figure
+
+
+def drawing(figure: Figure, width: float, height: float) -> Axes:
+    """Axes without axes, which fill the card and count in units of width x height."""
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_xlim(0, width)
+    axes.set_ylim(0, height)
+    axes.set_axis_off()
+    axes.patch.set_alpha(0)
+    return axes
+
+
+def arrow(
+    axes: Axes,
+    start: tuple[float, float],
+    end: tuple[float, float],
+    color: str = INK,
+    bend: float = 0.0,
+) -> None:
+    """An arrow from start to end; bend curves it."""
+    axes.add_patch(
+        FancyArrowPatch(
+            start,
+            end,
+            arrowstyle="-|>",
+            mutation_scale=13,
+            linewidth=1.6,
+            color=color,
+            connectionstyle=f"arc3,rad={bend}",
+            shrinkA=0,
+            shrinkB=0,
+        )
+    )
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Writes the figure as SVG, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    figure.savefig(partial, format="svg", metadata={"Date": None, "Creator": None})
+    text = partial.read_text(encoding="utf-8")
+    partial.write_text("\n".join(line.rstrip() for line in text.splitlines()) + "\n", "utf-8")
+    partial.replace(path)
+    plt.close(figure)
+    print(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)

@@ -1,0 +1,62 @@
+// One attention problem as the tests write it down: shape, scale, mask and family of inputs.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace judge {
+
+// Families of inputs. Each exposes mistakes that no other does; inputs.cpp builds them.
+enum class Family {
+  kRandn,      // Q, K and V are N(0, 1)
+  kRising,     // scores grow along the keys, from 0 to 40
+  kFalling,    // scores shrink along the keys, from 40 to 0
+  kAllNeg200,  // every score is near -200
+  kNeg2e4,     // every score is near -20,000
+  kNeg6e4,     // every score is near -60,000
+  kLogit1e4,   // scores of the order of 10,000
+  kUniform,    // Q = 0: every key weighs the same
+  kRowTag,     // V[j] = j + 1: the output is the mean index of the keys that were read
+  kOneHot,     // every query belongs to one key
+  kCancel,     // V alternates between +1000 and -1000
+  kDenorm,     // V is smaller than the smallest normal float
+};
+
+inline constexpr Family kAllFamilies[] = {
+    Family::kRandn,  Family::kRising, Family::kFalling,  Family::kAllNeg200,
+    Family::kNeg2e4, Family::kNeg6e4, Family::kLogit1e4, Family::kUniform,
+    Family::kRowTag, Family::kOneHot, Family::kCancel,   Family::kDenorm,
+};
+
+const char* family_name(Family family);   // "rising"
+const char* family_words(Family family);  // "scores that rise along the keys"
+
+struct Case {
+  int batch = 1;
+  int heads = 1;
+  int heads_kv = 0;  // 0: the same as heads
+  int N_q = 0;
+  int N_k = 0;
+  int d = 64;
+  double scale = 0;  // used if custom_scale; else 1 / sqrt(d)
+  bool custom_scale = false;
+  bool causal = false;
+  Family inputs = Family::kRandn;
+  int misaligned_floats = 0;  // moves every pointer off its alignment
+
+  int kv_heads() const { return heads_kv == 0 ? heads : heads_kv; }
+  float softmax_scale() const;
+  std::int64_t rows() const { return std::int64_t{batch} * heads * N_q; }
+  // Elements of Q and O, and of K and V. A shape that no tensor can have gives 0.
+  std::int64_t q_elements() const;
+  std::int64_t kv_elements() const;
+
+  // "N_q=33 N_k=65 d=64, scores that rise along the keys"; batch, heads, scale where they are not the usual ones.
+  std::string words() const;
+  std::string json() const;
+};
+
+// The same case with a softmax_scale of its own.
+Case with_scale(Case c, double scale);
+
+}  // namespace judge

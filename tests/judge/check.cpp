@@ -1,0 +1,309 @@
+#include "check.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <map>
+#include <utility>
+
+#include "bound.h"
+#include "compile.h"
+#include "random.h"
+#include "text.h"
+
+namespace judge {
+namespace {
+
+const std::vector<Mistake>& bank() {
+  static const std::vector<Mistake> mistakes = naive_mistakes();
+  return mistakes;
+}
+
+std::string error_names(const std::vector<int>& errors) {
+  const std::map<int, const char*> names = {
+      {kSuccess, "cudaSuccess"},
+      {kInvalidValue, "cudaErrorInvalidValue"},
+      {kNotSupported, "cudaErrorNotSupported"},
+  };
+  std::string text;
+  for (const int error : errors)
+    text += (text.empty() ? "" : " or ") + std::string(names.at(error));
+  return text;
+}
+
+const char* schedule_words(protocol::Schedule schedule) {
+  switch (schedule) {
+    case protocol::Schedule::kForward:
+      return "first to last";
+    case protocol::Schedule::kReverse:
+      return "last to first";
+    case protocol::Schedule::kRandom:
+      return "in random order";
+  }
+  return "?";
+}
+
+}  // namespace
+
+Check::Check(const Workshop& workshop, std::string name)
+    : workshop_(workshop), name_(std::move(name)) {}
+
+void Check::compiles() {
+  compile(workshop_.compiler, workshop_.source, workshop_.library, workshop_.compile_limit);
+  try {
+    runner();
+  } catch (const NotRun&) {
+    // No device answers. The file compiles and loads; what needs the device says so itself.
+  }
+}
+
+void Check::runs(const Case& shape) {
+  const Problem problem = draw_next(shape);
+  examine_errors(shape, call(problem, {}));
+}
+
+void Check::values(const Case& shape, const Ask& ask) {
+  const Problem problem = draw_next(shape);
+  const Answer answer = call(problem, ask);
+  examine_errors(shape, answer);
+  examine_memory(problem, answer);
+  examine_values(problem, answer, bank());
+}
+
+void Check::refuses(
+    const Case& shape, const std::string& what, const std::vector<int>& errors, const Ask& ask) {
+  try {
+    const Problem problem = draw_next(shape);
+    expect_refusal(shape, call(problem, ask), errors);
+  } catch (Failure& failure) {
+    failure.headline = what + ": " + error_names(errors) + " is expected";
+    throw;
+  }
+}
+
+void Check::expect_refusal(
+    const Case& shape, const Answer& answer, const std::vector<int>& errors) {
+  if (std::find(errors.begin(), errors.end(), answer.reply.returned) == errors.end())
+    fail(
+        shape, "contract",
+        "attention_forward returned " + sanitised(answer.reply.returned_text) +
+            (answer.reply.sync_error != kSuccess
+                 ? "\nand the device failed: " + sanitised(answer.reply.sync_error_text)
+                 : ""));
+  if (answer.reply.launches > 0)
+    fail(shape, "contract", "the error was returned, but only after a kernel had been launched");
+  if (!output_untouched(answer))
+    fail(shape, "contract", "the error was returned, but O had been written");
+}
+
+void Check::refuses_or_values(const Case& shape, const std::string& what, int error) {
+  const Problem problem = draw_next(shape);
+  const Answer answer = call(problem, {});
+  try {
+    if (answer.reply.returned != kSuccess) return expect_refusal(shape, answer, {error});
+    examine_errors(shape, answer);
+    examine_memory(problem, answer);
+    examine_values(problem, answer, {});
+  } catch (Failure& failure) {
+    failure.kind = "contract";
+    failure.headline = what + ": " + error_names({error}) + " is expected";
+    if (answer.reply.returned == kSuccess)
+      failure.details =
+          "attention_forward returned cudaSuccess, and a wrong result\n" + failure.details;
+    throw;
+  }
+}
+
+void Check::good_manners(const Case& shape) {
+  const Problem problem = draw_next(shape);
+  const Answer answer = call(problem, {});
+  examine_errors(shape, answer);
+  examine_memory(problem, answer);
+  examine_values(problem, answer, bank());
+  const protocol::Reply& reply = answer.reply;
+  if (reply.launches_elsewhere > 0 && reply.stream_waits == 0)
+    fail(
+        shape, "contract",
+        format(
+            "%s of %s launches did not go to the given stream, and nothing orders them behind it",
+            with_commas(reply.launches_elsewhere).c_str(), with_commas(reply.launches).c_str()));
+  if (reply.device_syncs > 0)
+    fail(
+        shape, "contract",
+        "attention_forward calls cudaDeviceSynchronize(): a launcher leaves waiting to its caller");
+  if (reply.last_error != kSuccess)
+    fail(
+        shape, "contract",
+        "attention_forward returned cudaSuccess, but left an error behind for the next "
+        "cudaGetLastError(): " +
+            sanitised(reply.last_error_text));
+}
+
+void Check::holds_no_memory(const Case& shape) {
+  const Problem problem = draw_next(shape);
+  const Answer answer = call(problem, {});
+  examine_errors(shape, answer);
+  if (answer.reply.held_bytes > 0)
+    fail(
+        shape, "memory",
+        bytes_words(answer.reply.held_bytes) + " are still allocated after the call");
+}
+
+MemoryGrowth Check::measure_memory(Case shape) {
+  std::array<std::uint64_t, kMemorySizes.size()> bytes{};
+  Problem problem;
+  for (std::size_t n = 0; n < kMemorySizes.size(); ++n) {
+    shape.N_q = shape.N_k = kMemorySizes[n];
+    problem.shape = shape;
+    const Answer answer = call(problem, {.dry_run = true});
+    const protocol::Reply& reply = answer.reply;
+    if (reply.returned != kSuccess) {
+      std::string details = "attention_forward returned " + sanitised(reply.returned_text);
+      if (reply.failed_bytes > 0) {
+        details += "\nan allocation of " + with_commas(reply.failed_bytes) + " bytes failed";
+        if (reply.failed_bytes > std::uint64_t{1} << 46)
+          details += ": its size overflowed. Compute sizes in size_t or int64_t";
+      }
+      fail(shape, "memory", details);
+    }
+    if (reply.held_bytes > 0)
+      fail(shape, "memory", bytes_words(reply.held_bytes) + " are still allocated after the call");
+    bytes[n] = reply.peak_bytes + reply.static_bytes;
+  }
+  MemoryGrowth growth = memory_growth(bytes, std::int64_t{shape.batch} * shape.heads);
+  note("extra memory: " + growth.words);
+  return growth;
+}
+
+void Check::last_rows(const Case& shape) {
+  if (!on_cpu())
+    not_run("running only the last blocks of a launch is possible on the CPU device only");
+  constexpr std::uint64_t kMostBytes = std::uint64_t{64} << 30;
+  const Problem problem = draw_next(shape);
+  const Answer answer = call(problem, {.sample_blocks = true});
+  const protocol::Reply& reply = answer.reply;
+  if (reply.failed_bytes > 0 && reply.failed_bytes < kMostBytes)
+    not_run("this machine cannot reserve " + bytes_words(reply.failed_bytes));
+  examine_errors(shape, answer);
+  if (reply.launches != 1)
+    not_run(format(
+        "%s kernels are launched, and the last blocks of one do not do the work that those of the "
+        "next need",
+        with_commas(reply.launches).c_str()));
+  if (reply.sampled_count == 0)
+    not_run(format(
+        "%s blocks are too few to run only some of them", with_commas(reply.grid_blocks).c_str()));
+
+  // The rows that were written, among those whose scores lie beyond the 2^31st.
+  std::vector<std::int64_t> rows;
+  const float* const O = answer.O();
+  for (std::int64_t row = (std::int64_t{1} << 31) / shape.N_k + 1; row < shape.rows(); ++row) {
+    const float* const first = O + row * shape.d;
+    const bool written = std::any_of(first, first + shape.d, [](const float& value) {
+      return std::bit_cast<std::uint32_t>(value) != protocol::filler_bits(protocol::kO);
+    });
+    if (written) rows.push_back(row);
+  }
+  if (rows.empty()) not_run("the last blocks of the launch write none of the last rows");
+  examine_memory(problem, answer);
+  examine_values(problem, answer, bank(), rows);
+  note(format(
+      "rows %s of %s, in the last %s of %s blocks", ranges(rows).c_str(),
+      with_commas(shape.rows()).c_str(), with_commas(reply.sampled_count).c_str(),
+      with_commas(reply.grid_blocks).c_str()));
+}
+
+void Check::repeats(const std::vector<Case>& shapes) {
+  std::vector<std::pair<protocol::Schedule, std::uint64_t>> schedules;
+  if (on_cpu()) {
+    schedules = {{protocol::Schedule::kForward, 0}, {protocol::Schedule::kReverse, 0}};
+    for (std::uint64_t seed = 1; seed <= 4; ++seed)
+      schedules.push_back({protocol::Schedule::kRandom, derive_seed(workshop_.seed, name_, seed)});
+  } else {
+    schedules.assign(20, {protocol::Schedule::kForward, 0});
+  }
+  std::vector<Problem> problems;
+  for (const Case& shape : shapes) problems.push_back(draw_next(shape));
+
+  std::vector<std::vector<float>> first(shapes.size());
+  bool bits_differ = false;
+  for (std::size_t run = 0; run < schedules.size(); ++run) {
+    for (std::size_t n = 0; n < problems.size(); ++n) {
+      const Case& shape = shapes[n];
+      const auto [schedule, seed] = schedules[run];
+      const Answer answer = call(problems[n], {.schedule = schedule, .schedule_seed = seed});
+      try {
+        examine_errors(shape, answer);
+        examine_memory(problems[n], answer);
+        examine_values(problems[n], answer, bank());
+      } catch (Failure& failure) {
+        // The same case was right in the first run, so what changed is the order of events.
+        if (run > 0 && failure.kind != "hang" && failure.kind != "crash") {
+          failure.kind = "race";
+          failure.details +=
+              on_cpu() ? format(
+                             "\nright when blocks and warps run first to last, not right when they "
+                             "run %s",
+                             schedule_words(schedule))
+                       : format("\nright in the first run, not right in run %zu", run + 1);
+        }
+        throw;
+      }
+      const std::vector<float> O(answer.O(), answer.O() + shape.q_elements());
+      if (run == 0)
+        first[n] = O;
+      else
+        bits_differ = bits_differ || O != first[n];
+    }
+  }
+  note(format(
+      "%zu runs of %zu cases, %s", schedules.size(), shapes.size(),
+      bits_differ ? "all right; the last bits differ from run to run"
+                  : "the same to the last bit"));
+}
+
+void Check::also_needs(const std::string& other) {
+  const auto found = workshop_.verdicts.find(other);
+  if (found != workshop_.verdicts.end() && found->second != Verdict::kPass)
+    not_run("needs " + other + ", which did not pass");
+}
+
+void Check::note(const std::string& fact) {
+  if (!notes_.empty()) notes_ += "; ";
+  notes_ += fact;
+}
+
+void Check::fail(const Case& shape, const char* kind, const std::string& details) {
+  throw Failure{kind, shape.words(), details, {}, shape.json()};
+}
+
+void Check::finish() {
+  if (runner_ == nullptr) return;
+  runner_->finish();
+  runner_.reset();
+}
+
+Problem Check::draw_next(const Case& shape) {
+  return draw(shape, derive_seed(workshop_.seed, name_, cases_++));
+}
+
+Answer Check::call(const Problem& problem, Ask ask) {
+  // LSE is passed in every other call: it may be null where a lesson has none.
+  if (cases_ % 2 == 0) ask.null_mask |= 1u << protocol::kLSE;
+  try {
+    return runner().ask(problem, ask);
+  } catch (Failure& failure) {
+    failure.case_json = problem.shape.json();
+    throw;
+  }
+}
+
+Runner& Check::runner() {
+  if (runner_ == nullptr) {
+    runner_ = std::make_unique<Runner>(workshop_.runner, workshop_.library, workshop_.answer_limit);
+    runner_->load();
+  }
+  return *runner_;
+}
+
+}  // namespace judge

@@ -1,0 +1,102 @@
+// The body of one check: what a lesson's test asks of a student's kernel.
+//
+// Every function throws Failure for what is wrong, NotRun for what cannot be judged here and InternalError for
+// faults of our own; lesson_main.h turns these into verdicts. A check has one runner process of its own, and every
+// case in it has fresh data and fresh addresses.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "attention_case.h"
+#include "examine.h"
+#include "memory_rule.h"
+#include "runner_client.h"
+#include "verdict.h"
+
+namespace judge {
+
+// What a check needs to know of the run that it belongs to.
+struct Workshop {
+  std::string device;   // "cpu" or "cuda"
+  std::string source;   // the student's file
+  std::string library;  // where it is compiled to
+  std::string runner;
+  std::vector<std::string> compiler;
+  Seconds compile_limit{60};
+  Seconds answer_limit{10};
+  std::uint64_t seed = 0;
+  std::map<std::string, Verdict> verdicts;  // of the checks that are finished
+};
+
+class Check {
+ public:
+  Check(const Workshop& workshop, std::string name);
+
+  // Compiles the student's file and loads the library.
+  void compiles();
+
+  // The launcher launches at least one kernel and nothing reports an error. Values are not looked at.
+  void runs(const Case& shape);
+
+  // O is right, and nothing but O and LSE was written.
+  void values(const Case& shape, const Ask& ask = {});
+
+  // The launcher returns one of these errors, launches nothing and leaves O alone. what: "K = nullptr".
+  void refuses(
+      const Case& shape, const std::string& what, const std::vector<int>& errors,
+      const Ask& ask = {});
+
+  // As refuses(), but right values are accepted as well: the feature is asked for in a later lesson.
+  void refuses_or_values(const Case& shape, const std::string& what, int error);
+
+  // The launcher works on the given stream, does not synchronise the device and leaves no error behind.
+  void good_manners(const Case& shape);
+
+  // The launcher keeps no memory after the call.
+  void holds_no_memory(const Case& shape);
+
+  // Extra memory at N = 4,096 ... 65,536, with launches skipped; shape gives everything but N_q and N_k. Fails if
+  // a call fails or memory stays allocated.
+  MemoryGrowth measure_memory(Case shape);
+
+  // The values of the last rows of a problem that is too large to run whole: only the last blocks of the launch
+  // are run. CPU device only.
+  void last_rows(const Case& shape);
+
+  // The same cases again and again, under every schedule of the device. All runs have to be right; a difference in
+  // the last bits is only mentioned.
+  void repeats(const std::vector<Case>& shapes);
+
+  // Gives up if a check that is no prerequisite did not pass: what follows would only repeat its message.
+  void also_needs(const std::string& other);
+
+  bool on_cpu() const { return workshop_.device == "cpu"; }
+
+  // Adds a fact to the report, whatever the verdict is.
+  void note(const std::string& fact);
+  const std::string& notes() const { return notes_; }
+
+  [[noreturn]] void fail(const Case& shape, const char* kind, const std::string& details);
+  [[noreturn]] void not_run(const std::string& reason) { throw NotRun{reason}; }
+
+  // Ends the runner process. Throws Failure if it has said more than it was asked.
+  void finish();
+
+ private:
+  Problem draw_next(const Case& shape);
+  Answer call(const Problem& problem, Ask ask);
+  Runner& runner();
+  void expect_refusal(const Case& shape, const Answer& answer, const std::vector<int>& errors);
+
+  const Workshop& workshop_;
+  std::string name_;
+  std::unique_ptr<Runner> runner_;
+  std::uint64_t cases_ = 0;
+  std::string notes_;
+};
+
+}  // namespace judge

@@ -1,0 +1,190 @@
+#include "diagnosis.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include "runner/protocol.h"
+#include "text.h"
+
+namespace judge {
+namespace {
+
+constexpr std::size_t kBadRows = 32;    // compared with the bank
+constexpr std::size_t kRightRows = 16;  // that a good explanation must also get right
+constexpr double kNoise = 1e-6;         // distances below this are all the same
+constexpr double kClose = 0.02;         // a match has to be at least this close
+
+// Up to `most` elements, evenly spread.
+std::vector<std::int64_t> spread(const std::vector<std::int64_t>& all, std::size_t most) {
+  if (all.size() <= most) return all;
+  std::vector<std::int64_t> some;
+  for (std::size_t n = 0; n < most; ++n) some.push_back(all[n * (all.size() - 1) / (most - 1)]);
+  return some;
+}
+
+// Relative distance of two sets of rows, 0 to about 1. Non-finite numbers equal each other and nothing else.
+double distance(const std::vector<double>& a, const std::vector<double>& b) {
+  double difference = 0, size = 0;
+  std::size_t mismatched = 0, matched = 0;
+  for (std::size_t n = 0; n < a.size(); ++n) {
+    const bool a_finite = std::isfinite(a[n]), b_finite = std::isfinite(b[n]);
+    if (a_finite != b_finite) {
+      ++mismatched;
+    } else if (!a_finite) {
+      ++matched;
+    } else {
+      difference += (a[n] - b[n]) * (a[n] - b[n]);
+      size += (a[n] * a[n] + b[n] * b[n]) / 2;
+    }
+  }
+  const double values = size > 0 ? difference / size : 0;
+  const double finiteness = static_cast<double>(mismatched) / static_cast<double>(a.size());
+  return std::max(kNoise, std::sqrt(values + finiteness));
+}
+
+}  // namespace
+
+Diagnosis diagnose(
+    const Problem& problem, const float* O, const Comparison& comparison,
+    const std::vector<Mistake>& bank) {
+  const int d = problem.shape.d;
+  std::vector<std::int64_t> bad, right;
+  for (std::size_t n = 0; n < comparison.rows.size(); ++n)
+    (comparison.states[n] == RowState::kRight ? right : bad).push_back(comparison.rows[n]);
+  std::vector<std::int64_t> rows = spread(bad, kBadRows);
+  for (const std::int64_t row : spread(right, kRightRows)) rows.push_back(row);
+
+  std::vector<double> output, reference;
+  for (const std::int64_t row : rows) {
+    output.insert(output.end(), O + row * d, O + (row + 1) * d);
+    const ReferenceRow exact = reference_row(problem, row);
+    reference.insert(reference.end(), exact.O.begin(), exact.O.end());
+  }
+
+  // The closest simulation of each class.
+  struct Match {
+    double distance;
+    const Mistake* mistake;
+  };
+  std::map<std::string, Match> best_of_class;
+  for (const Mistake& mistake : bank) {
+    const std::vector<float> simulated = simulate(mistake, problem, rows);
+    if (simulated.empty()) continue;
+    const double away = distance(output, {simulated.begin(), simulated.end()});
+    const auto found = best_of_class.find(mistake.slug);
+    if (found == best_of_class.end() || away < found->second.distance)
+      best_of_class[mistake.slug] = {away, &mistake};
+  }
+
+  Match best{distance(output, reference) / 2, nullptr};  // no explanation unless clearly better
+  double runner_up = best.distance * 2;
+  for (const auto& [slug, match] : best_of_class) {
+    if (match.distance < best.distance) {
+      if (best.mistake != nullptr) runner_up = std::min(runner_up, best.distance);
+      best = match;
+    } else {
+      runner_up = std::min(runner_up, match.distance);
+    }
+  }
+  if (best.mistake == nullptr || best.distance > kClose) return {};
+  return {best.mistake->slug, best.mistake->words, 2 * best.distance <= runner_up};
+}
+
+Diagnosis nan_origin(float value) {
+  const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
+  const char* const names[] = {"Q", "K", "V"};
+  for (int t = protocol::kQ; t <= protocol::kV; ++t)
+    if ((bits & ~protocol::kQuietBit) == protocol::filler_bits(t))
+      return {
+          "read-out-of-bounds",
+          format("memory just outside %s is read: this NaN was put there", names[t]), true};
+  if (bits == (protocol::filler_bits(protocol::kO) | protocol::kQuietBit))
+    return {"read-before-write", "O is read before it is written, as in O += x; it held NaN", true};
+  if (bits == 0xffffffffu)
+    return {"uninitialised", "scratch or shared memory is read before it is written", true};
+  return {};
+}
+
+std::string describe_rows(const Case& shape, const Comparison& comparison) {
+  // The rows that are not right, head by head.
+  std::map<std::int64_t, std::vector<std::int64_t>> bad_rows_of_head;
+  std::int64_t bad = 0;
+  const std::int64_t total = static_cast<std::int64_t>(comparison.rows.size());
+  RowState worst = RowState::kRight;
+  for (std::size_t n = 0; n < comparison.rows.size(); ++n) {
+    worst = std::max(worst, comparison.states[n]);
+    if (comparison.states[n] == RowState::kRight) continue;
+    bad_rows_of_head[comparison.rows[n] / shape.N_q].push_back(comparison.rows[n] % shape.N_q);
+    ++bad;
+  }
+  const char* const what = worst == RowState::kNeverWritten ? "never written"
+                           : worst == RowState::kNotFinite  ? "not finite"
+                                                            : "wrong";
+  std::string text =
+      format("%s: %s of %s rows", what, with_commas(bad).c_str(), with_commas(total).c_str());
+
+  const std::int64_t heads = std::int64_t{shape.batch} * shape.heads;
+  const auto& first = bad_rows_of_head.begin()->second;
+  const bool same_rows = std::all_of(
+      bad_rows_of_head.begin(), bad_rows_of_head.end(),
+      [&](const auto& entry) { return entry.second == first; });
+  const bool all_rows = static_cast<std::int64_t>(first.size()) == shape.N_q;
+  if (bad < total && same_rows) {
+    std::vector<std::int64_t> bad_heads;
+    for (const auto& [head, rows] : bad_rows_of_head) bad_heads.push_back(head);
+    const bool all_heads = static_cast<std::int64_t>(bad_heads.size()) == heads;
+    if (!all_rows) text += format(", q = %s", ranges(first).c_str());
+    if (heads > 1)
+      text += all_heads ? (all_rows ? "" : " of every head")
+                        : format(
+                              ", in heads %s of %lld (counted over all batches)",
+                              ranges(bad_heads).c_str(), static_cast<long long>(heads));
+  }
+
+  // Columns, where the same ones are right in every row.
+  std::vector<std::int64_t> bad_columns;
+  for (int k = 0; k < shape.d; ++k)
+    if (comparison.bad_in_column[k] > 0) bad_columns.push_back(k);
+  if (static_cast<int>(bad_columns.size()) < shape.d)
+    text += format("; only elements k = %s of a row", ranges(bad_columns).c_str());
+  return text;
+}
+
+Diagnosis diagnose_unwritten(const Case& shape, const Comparison& comparison) {
+  const std::int64_t heads = std::int64_t{shape.batch} * shape.heads;
+  // The first unwritten row of each head, if everything behind it is unwritten too and nothing before it.
+  std::vector<std::int64_t> first_unwritten(heads, shape.N_q);
+  std::vector<std::int64_t> unwritten(heads, 0);
+  for (std::size_t n = 0; n < comparison.rows.size(); ++n) {
+    if (comparison.states[n] != RowState::kNeverWritten) continue;
+    const std::int64_t head = comparison.rows[n] / shape.N_q;
+    const std::int64_t i = comparison.rows[n] % shape.N_q;
+    first_unwritten[head] = std::min(first_unwritten[head], i);
+    ++unwritten[head];
+  }
+  bool tail = true, whole_heads = true;
+  for (std::int64_t head = 0; head < heads; ++head) {
+    tail = tail && first_unwritten[head] == first_unwritten[0] &&
+           unwritten[head] == shape.N_q - first_unwritten[head];
+    whole_heads = whole_heads && (unwritten[head] == 0 || unwritten[head] == shape.N_q);
+  }
+  const std::int64_t first = first_unwritten[0];
+  if (tail && first > 0 && first < shape.N_q) {
+    for (const int block : {32, 64, 128, 256, 512, 1024, 16, 8})
+      if (shape.N_q / block * block == first)
+        return {
+            "grid-too-small",
+            "the grid has N_q / (rows per block) blocks per head, rounded down: round up", true};
+  }
+  if (!tail && whole_heads)
+    return {"grid-misses-heads", "the grid does not cover every head of every batch", true};
+  if (tail && first == 0 && comparison.not_finite == 0 && comparison.wrong == 0 &&
+      comparison.never_written == static_cast<std::int64_t>(comparison.rows.size()) * shape.d)
+    return {"output-never-written", "the kernel writes nothing to O", true};
+  return {};
+}
+
+}  // namespace judge

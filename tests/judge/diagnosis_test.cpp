@@ -1,0 +1,141 @@
+#include "judge/diagnosis.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <numeric>
+
+#include "runner/protocol.h"
+#include "simulated_attention.h"
+
+namespace judge {
+namespace {
+
+constexpr std::uint32_t kFiller = protocol::filler_bits(protocol::kO);
+
+std::vector<std::int64_t> all_rows(const Case& c) {
+  std::vector<std::int64_t> rows(c.rows());
+  std::iota(rows.begin(), rows.end(), 0);
+  return rows;
+}
+
+Diagnosis diagnosis_of(const Problem& problem, const std::vector<float>& O) {
+  return diagnose(problem, O.data(), compare(problem, O.data(), kFiller), naive_mistakes());
+}
+
+// A shape on which hardly any two mistakes coincide.
+const Case kTelling = {
+    .batch = 2, .heads = 3, .N_q = 21, .N_k = 37, .d = 11, .scale = 0.4, .custom_scale = true};
+
+// Problems among which every mistake of the bank shows somewhere.
+std::vector<Problem> telling_problems() {
+  std::vector<Problem> problems;
+  for (const Family family :
+       {Family::kRandn, Family::kUniform, Family::kAllNeg200, Family::kNeg2e4, Family::kNeg6e4}) {
+    Case c = kTelling;
+    c.inputs = family;
+    problems.push_back(draw(c, 21));
+  }
+  problems.push_back(draw({.N_q = 12, .N_k = 50, .d = 80}, 21));
+  problems.push_back(draw({.N_q = 12, .N_k = 50, .d = 8, .inputs = Family::kLogit1e4}, 21));
+  problems.push_back(
+      draw(with_scale({.N_q = 12, .N_k = 50, .d = 8, .inputs = Family::kLogit1e4}, -0.2), 21));
+  return problems;
+}
+
+TEST(Diagnosis, RecognisesEveryMistakeOfTheBankWhereItShows) {
+  const std::vector<Problem> problems = telling_problems();
+  for (const Mistake& mistake : naive_mistakes()) {
+    int confident_and_wrong = 0, recognised = 0, shown = 0;
+    for (const Problem& problem : problems) {
+      const std::vector<float> O = simulate(mistake, problem, all_rows(problem.shape));
+      if (O.empty() || compare(problem, O.data(), kFiller).accepted()) continue;
+      ++shown;
+      const Diagnosis diagnosis = diagnosis_of(problem, O);
+      if (diagnosis.slug == mistake.slug) ++recognised;
+      if (diagnosis.confident && diagnosis.slug != mistake.slug) ++confident_and_wrong;
+    }
+    EXPECT_GT(shown, 0) << mistake.slug << ": " << mistake.words;
+    EXPECT_GT(recognised, 0) << mistake.slug << ": " << mistake.words;
+    EXPECT_EQ(confident_and_wrong, 0) << mistake.slug << ": " << mistake.words;
+  }
+}
+
+TEST(Diagnosis, SaysNothingAboutAnUnknownMistake) {
+  const Problem problem = draw(kTelling, 22);
+  std::vector<float> O = right_variants()[0].run(problem);
+  for (std::size_t n = 0; n < O.size(); ++n) O[n] += 0.3f * std::sin(static_cast<float>(n * n));
+  EXPECT_FALSE(diagnosis_of(problem, O).confident);
+}
+
+TEST(Diagnosis, IsNotConfidentBetweenMistakesThatCoincide) {
+  // With one batch, missing the batch offset makes no difference, and missing the head offset of K and V alone or of
+  // Q too gives the same result if Q is the same in every head.
+  Problem problem = draw({.heads = 2, .N_q = 4, .N_k = 6, .d = 8}, 23);
+  std::copy_n(problem.inputs.Q.begin(), 4 * 8, problem.inputs.Q.begin() + 4 * 8);
+  const Mistake kv_only = {.kv_layout = Layout::kHeadZero};
+  const Diagnosis diagnosis =
+      diagnosis_of(problem, simulate(kv_only, problem, all_rows(problem.shape)));
+  EXPECT_NE(diagnosis.slug, "");
+  EXPECT_FALSE(diagnosis.confident);
+}
+
+TEST(Diagnosis, ReadsTheOriginOfANanFromItsBits) {
+  const auto origin = [](std::uint32_t bits) { return nan_origin(std::bit_cast<float>(bits)); };
+  EXPECT_EQ(
+      origin(protocol::filler_bits(protocol::kK) | protocol::kQuietBit).slug, "read-out-of-bounds");
+  EXPECT_NE(origin(protocol::filler_bits(protocol::kK)).words.find("outside K"), std::string::npos);
+  EXPECT_EQ(origin(kFiller | protocol::kQuietBit).slug, "read-before-write");
+  EXPECT_EQ(origin(0xffffffffu).slug, "uninitialised");
+  EXPECT_EQ(origin(0x7fffffffu).slug, "");
+  EXPECT_EQ(origin(0xffc00000u).slug, "");
+}
+
+Comparison with_unwritten(const Problem& problem, const std::vector<std::int64_t>& rows) {
+  std::vector<float> O = right_variants()[0].run(problem);
+  for (const std::int64_t row : rows)
+    for (int k = 0; k < problem.shape.d; ++k)
+      O[row * problem.shape.d + k] = std::bit_cast<float>(kFiller);
+  return compare(problem, O.data(), kFiller);
+}
+
+TEST(Diagnosis, RowsBehindTheLastWholeBlockMeanAGridThatIsTooSmall) {
+  const Problem problem = draw({.heads = 2, .N_q = 100, .N_k = 4, .d = 2}, 24);
+  const Comparison comparison = with_unwritten(problem, {96, 97, 98, 99, 196, 197, 198, 199});
+  EXPECT_EQ(diagnose_unwritten(problem.shape, comparison).slug, "grid-too-small");
+  EXPECT_EQ(
+      describe_rows(problem.shape, comparison),
+      "never written: 8 of 200 rows, q = 96..99 of every head");
+}
+
+TEST(Diagnosis, WholeHeadsMeanAGridThatMissesHeads) {
+  const Problem problem = draw({.batch = 2, .heads = 2, .N_q = 3, .N_k = 4, .d = 2}, 25);
+  std::vector<std::int64_t> rows(9);
+  std::iota(rows.begin(), rows.end(), 3);
+  const Comparison comparison = with_unwritten(problem, rows);
+  EXPECT_EQ(diagnose_unwritten(problem.shape, comparison).slug, "grid-misses-heads");
+  EXPECT_EQ(
+      describe_rows(problem.shape, comparison),
+      "never written: 9 of 12 rows, in heads 1..3 of 4 (counted over all batches)");
+}
+
+TEST(Diagnosis, AnOutputThatWasNeverTouchedIsNamed) {
+  const Problem problem = draw({.N_q = 3, .N_k = 4, .d = 2}, 26);
+  EXPECT_EQ(
+      diagnose_unwritten(problem.shape, with_unwritten(problem, {0, 1, 2})).slug,
+      "output-never-written");
+}
+
+TEST(Diagnosis, DescribesColumns) {
+  const Problem problem = draw({.N_q = 3, .N_k = 4, .d = 8}, 27);
+  std::vector<float> O = right_variants()[0].run(problem);
+  for (int row = 0; row < 3; ++row) O[row * 8 + 6] = O[row * 8 + 7] = 100;
+  EXPECT_EQ(
+      describe_rows(problem.shape, compare(problem, O.data(), kFiller)),
+      "wrong: 3 of 3 rows; only elements k = 6, 7 of a row");
+}
+
+}  // namespace
+}  // namespace judge

@@ -1,0 +1,260 @@
+#include "examine.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "bound.h"
+#include "diagnosis.h"
+#include "text.h"
+
+namespace judge {
+namespace {
+
+using protocol::Reply;
+
+constexpr int kReportLines = 12;
+
+// Half and bfloat16 arithmetic stay below, a wrong formula above: it changes an output of N_k keys by at least about
+// 1 / sqrt(N_k), relatively.
+constexpr double kLostPrecision = 5e-3;
+constexpr double kWrongFormula = 1e5;  // times the bound
+
+[[noreturn]] void fail(
+    const Case& c, const char* kind, const std::string& details, const Diagnosis& diagnosis = {}) {
+  throw Failure{kind, c.words(), details, diagnosis, c.json()};
+}
+
+const char* kind_of_error(int error) {
+  switch (error) {
+    case kIllegalAddress:
+      return "out of bounds";
+    case kLaunchTimeout:
+      return "hang";
+    case kAssert:
+    case kIllegalInstruction:
+    case kLaunchFailure:
+      return "crash";
+    default:
+      return "launch error";
+  }
+}
+
+bool device_fault(int error) {
+  return error == kMisalignedAddress || std::string(kind_of_error(error)) != "launch error";
+}
+
+std::string report_lines(const Reply& reply) {
+  const std::string report = first_lines(sanitised(reply.report), kReportLines);
+  return report.empty() ? "" : "\n" + report;
+}
+
+// "<<<(1, 1, 1), (2048, 1, 1), 0>>>"
+std::string launch_words(const Reply& reply) {
+  return format(
+      "<<<(%u, %u, %u), (%u, %u, %u), %s>>>", reply.grid[0], reply.grid[1], reply.grid[2],
+      reply.block[0], reply.block[1], reply.block[2], with_commas(reply.shared_bytes).c_str());
+}
+
+// Relative distance between output and reference, over the rows that are not right.
+double relative_error(const Problem& problem, const float* O, const Comparison& comparison) {
+  const int d = problem.shape.d;
+  double difference = 0, size = 0;
+  for (std::size_t n = 0; n < comparison.rows.size(); ++n) {
+    if (comparison.states[n] == RowState::kRight) continue;
+    const std::int64_t row = comparison.rows[n];
+    const ReferenceRow reference = reference_row(problem, row);
+    for (int k = 0; k < d; ++k) {
+      const double error = O[row * d + k] - reference.O[k];
+      difference += error * error;
+      size += reference.O[k] * reference.O[k];
+    }
+  }
+  return size > 0 ? std::sqrt(difference / size) : INFINITY;
+}
+
+void append_looks_like(std::string* details, const Diagnosis& diagnosis) {
+  if (diagnosis.confident) *details += "\nlooks like: " + diagnosis.words;
+}
+
+// Changed floats of a buffer's guard zones, as offsets from the tensor: negative before it, else behind its end.
+struct GuardDamage {
+  std::int64_t before = 0, behind = 0;
+  std::int64_t first_behind = 0;  // floats behind the end of the tensor
+  std::int64_t last_behind = 0;
+  std::int64_t nearest_before = 0;  // floats before its start
+};
+
+GuardDamage guard_damage(const Answer& answer, int tensor, const float* buffer) {
+  const protocol::Request& request = answer.request;
+  const std::int64_t start = request.guard_floats + request.offset_floats[tensor];
+  const std::int64_t end = start + static_cast<std::int64_t>(request.elements[tensor]);
+  const std::int64_t total = static_cast<std::int64_t>(protocol::buffer_floats(request, tensor));
+  GuardDamage damage;
+  for (std::int64_t n = 0; n < total; ++n) {
+    if (n == start) n = end;
+    if (n >= total) break;
+    if (std::bit_cast<std::uint32_t>(buffer[n]) == protocol::filler_bits(tensor)) continue;
+    if (n < start) {
+      ++damage.before;
+      damage.nearest_before = start - n;
+    } else {
+      if (damage.behind++ == 0) damage.first_behind = n - end;
+      damage.last_behind = n - end;
+    }
+  }
+  return damage;
+}
+
+void examine_guards(const Case& c, const Answer& answer, int tensor, const float* buffer) {
+  const GuardDamage damage = guard_damage(answer, tensor, buffer);
+  if (damage.before + damage.behind == 0) return;
+  const char* const name = tensor == protocol::kO ? "O" : "LSE";
+  const int row = tensor == protocol::kO ? c.d : 1;
+  std::string details = format(
+      "%s floats outside %s were overwritten", with_commas(damage.before + damage.behind).c_str(),
+      name);
+  if (damage.behind > 0)
+    details += format(
+        "\nbehind its end: rows q = %lld..%lld of the last head, which has rows 0..%d",
+        static_cast<long long>(c.N_q + damage.first_behind / row),
+        static_cast<long long>(c.N_q + damage.last_behind / row), c.N_q - 1);
+  if (damage.before > 0)
+    details += format(
+        "\nbefore its start: the nearest %lld floats before",
+        static_cast<long long>(damage.nearest_before));
+  Diagnosis diagnosis;
+  if (damage.behind > 0 && damage.before == 0 && tensor == protocol::kO)
+    diagnosis = {
+        "row-guard-missing",
+        "threads without a query write: which threads of the last block have one?", true};
+  append_looks_like(&details, diagnosis);
+  fail(c, "out of bounds", details, diagnosis);
+}
+
+}  // namespace
+
+std::string element_name(const Case& c, std::int64_t row, int k) {
+  const std::int64_t head = row / c.N_q;
+  return format(
+      "O[b=%lld h=%lld q=%lld k=%d]", static_cast<long long>(head / c.heads),
+      static_cast<long long>(head % c.heads), static_cast<long long>(row % c.N_q), k);
+}
+
+void examine_errors(const Case& c, const Answer& answer) {
+  const Reply& reply = answer.reply;
+  const struct {
+    int error;
+    const char* text;
+  } places[] = {
+      {reply.sync_error, reply.sync_error_text},
+      {reply.returned, reply.returned_text},
+      {reply.launch_failed, reply.launch_failed_text},
+      {reply.last_error, reply.last_error_text},
+  };
+  for (const auto& [error, text] : places)
+    if (device_fault(error))
+      fail(c, kind_of_error(error), "the kernel failed: " + sanitised(text) + report_lines(reply));
+
+  if (reply.returned != kSuccess) {
+    std::string details = "attention_forward returned " + sanitised(reply.returned_text);
+    if (reply.failed_bytes > 0)
+      details += "\nan allocation of " + with_commas(reply.failed_bytes) + " bytes failed";
+    if (reply.launch_failed != kSuccess) details += "\nthe launch was " + launch_words(reply);
+    fail(c, "launch error", details + report_lines(reply));
+  }
+  if (reply.launch_failed != kSuccess)
+    fail(
+        c, "launch error",
+        "the kernel never ran: " + sanitised(reply.launch_failed_text) + "\nthe launch was " +
+            launch_words(reply) +
+            "\nattention_forward returned cudaSuccess all the same; a launch returns nothing, its "
+            "error "
+            "waits in cudaGetLastError()" +
+            report_lines(reply));
+  if (reply.sync_error != kSuccess)
+    fail(
+        c, "launch error",
+        "the device failed: " + sanitised(reply.sync_error_text) + report_lines(reply));
+  if (reply.launches == 0 && c.q_elements() > 0 && c.kv_elements() > 0)
+    fail(c, "launch error", "no kernel was launched, and attention_forward returned cudaSuccess");
+}
+
+void examine_memory(const Problem& problem, const Answer& answer) {
+  const Case& c = problem.shape;
+  if (!answer.reply.outputs_read)
+    fail(c, "crash", "the outputs could not be copied back from the device");
+
+  const char* const names[] = {"Q", "K", "V"};
+  const std::vector<float>* const inputs[] = {
+      &problem.inputs.Q, &problem.inputs.K, &problem.inputs.V};
+  for (int t = protocol::kQ; t <= protocol::kV; ++t) {
+    std::vector<float> buffer(protocol::buffer_floats(answer.request, t));
+    protocol::fill_buffer(answer.request, t, inputs[t]->data(), buffer.data());
+    if (answer.reply.input_hash[t] != protocol::hash_floats(buffer.data(), buffer.size()))
+      fail(
+          c, "out of bounds",
+          format("%s, which is an input, or the memory just around it was written", names[t]));
+  }
+  const float* const O = answer.O_buffer();
+  examine_guards(c, answer, protocol::kO, O);
+  examine_guards(
+      c, answer, protocol::kLSE, O + protocol::buffer_floats(answer.request, protocol::kO));
+}
+
+void examine_values(
+    const Problem& problem, const Answer& answer, const std::vector<Mistake>& bank,
+    const std::vector<std::int64_t>& rows) {
+  const Case& c = problem.shape;
+  const float* const O = answer.O();
+  const std::uint32_t filler = protocol::filler_bits(protocol::kO);
+  const Comparison comparison =
+      rows.empty() ? compare(problem, O, filler) : compare_rows(problem, O, filler, rows);
+  if (comparison.accepted()) return;
+  const std::string pattern = describe_rows(c, comparison);
+
+  if (comparison.never_written > 0) {
+    const Element& first = comparison.first_never_written;
+    const Diagnosis diagnosis = diagnose_unwritten(c, comparison);
+    std::string details = element_name(c, first.row, first.k) +
+                          " still holds the NaN that was there before the launch\n" + pattern;
+    append_looks_like(&details, diagnosis);
+    fail(c, "never written", details, diagnosis);
+  }
+  if (comparison.not_finite > 0) {
+    const Element& first = comparison.first_not_finite;
+    Diagnosis diagnosis = nan_origin(first.got);
+    if (diagnosis.slug.empty()) diagnosis = diagnose(problem, O, comparison, bank);
+    const ReferenceRow reference = reference_row(problem, first.row);
+    std::string details = format(
+        "%s = %g, expected %.5g\nthe scores of this row lie between %.4g and %.4g; expf overflows "
+        "above "
+        "88.7 and gives 0 below -103.9\n%s",
+        element_name(c, first.row, first.k).c_str(), static_cast<double>(first.got), first.expected,
+        reference.s_min, reference.s_max, pattern.c_str());
+    append_looks_like(&details, diagnosis);
+    fail(c, "not finite", details, diagnosis);
+  }
+
+  const Element& worst = comparison.worst;
+  const Diagnosis diagnosis = diagnose(problem, O, comparison, bank);
+  const bool precision = !diagnosis.confident && worst.ratio < kWrongFormula &&
+                         relative_error(problem, O, comparison) < kLostPrecision;
+  std::string details = format(
+      "%s = %.5g, expected %.5g   (error %.2g times the rounding bound)\n%s",
+      element_name(c, worst.row, worst.k).c_str(), static_cast<double>(worst.got), worst.expected,
+      worst.ratio, pattern.c_str());
+  if (precision) details += "\nall errors are small: the formula is right, digits are lost";
+  append_looks_like(&details, diagnosis);
+  fail(c, precision ? "precision" : "wrong values", details, diagnosis);
+}
+
+bool output_untouched(const Answer& answer) {
+  const float* const O = answer.O();
+  const std::uint64_t count = answer.request.elements[protocol::kO];
+  return std::all_of(O, O + count, [](const float& value) {
+    return std::bit_cast<std::uint32_t>(value) == protocol::filler_bits(protocol::kO);
+  });
+}
+
+}  // namespace judge

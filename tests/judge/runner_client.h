@@ -1,0 +1,59 @@
+// The judge's end of the conversation with a runner process (runner/protocol.h).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "inputs.h"
+#include "process.h"
+#include "runner/protocol.h"
+
+namespace judge {
+
+// How to make one call, beyond the problem itself.
+struct Ask {
+  std::uint32_t null_mask = 0;  // bit t: tensor t is passed as a null pointer
+  bool dry_run = false;
+  bool sample_blocks = false;
+  protocol::Schedule schedule = protocol::Schedule::kForward;
+  std::uint64_t schedule_seed = 0;
+};
+
+struct Answer {
+  protocol::Request request{};
+  protocol::Reply reply{};
+  std::vector<float> buffers;  // of O and LSE, guards included
+
+  const float* O() const;  // the tensor itself, unaligned by as much as the case asked for
+  const float* O_buffer() const { return buffers.data(); }
+};
+
+// A request with everything but its payload.
+protocol::Request make_request(const Case& shape, const Ask& ask, std::uint64_t sequence);
+
+// Runs one library in one process. Every function throws Failure when the student's code crashes, hangs or breaks
+// the protocol, and InternalError when the runner itself is at fault.
+class Runner {
+ public:
+  Runner(const std::string& runner, const std::string& library, Seconds limit);
+
+  // Waits until the library is loaded. Throws NotRun if no device answers.
+  void load();
+
+  Answer ask(const Problem& problem, const Ask& ask);
+
+  // Ends the process. Throws Failure if it has said more than it was asked.
+  void finish();
+
+ private:
+  void receive(std::string_view request, void* reply, std::size_t size, const char* doing);
+  [[noreturn]] void ended(const char* doing, std::size_t received, std::size_t wanted);
+  std::string printed() const;
+
+  Process process_;
+  Seconds limit_;
+  std::uint64_t sequence_ = 0;
+};
+
+}  // namespace judge

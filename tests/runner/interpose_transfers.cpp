@@ -1,0 +1,129 @@
+// The copies and fills of CUDA: skipped in a dry run, where no address has memory behind it.
+#include <cuda_runtime.h>
+
+#include "forward.h"
+#include "meter.h"
+
+namespace {
+
+template <typename Next>
+cudaError_t transfer(Next next) {
+  if (runner::Bypass::active()) return next();
+  if (runner::Meter::instance().dry_run()) return cudaSuccess;
+  const runner::Bypass inner;
+  return next();
+}
+
+}  // namespace
+
+extern "C" {
+
+cudaError_t cudaMemset(void* to, int value, size_t bytes) {
+  return transfer([&] { return CALL_NEXT(cudaMemset, to, value, bytes); });
+}
+
+cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
+  return transfer([&] { return CALL_NEXT(cudaMemsetAsync, to, value, bytes, stream); });
+}
+
+cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
+  return transfer([&] { return CALL_NEXT(cudaMemcpy, to, from, bytes, kind); });
+}
+
+cudaError_t cudaMemcpyAsync(
+    void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
+  return transfer([&] { return CALL_NEXT(cudaMemcpyAsync, to, from, bytes, kind, stream); });
+}
+
+cudaError_t cudaMemcpy2D(
+    void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t width, size_t height,
+    cudaMemcpyKind kind) {
+  return transfer(
+      [&] { return CALL_NEXT(cudaMemcpy2D, to, to_pitch, from, from_pitch, width, height, kind); });
+}
+
+cudaError_t cudaDeviceSynchronize() {
+  if (!runner::Bypass::active()) runner::Meter::instance().device_synced();
+  const runner::Bypass inner;
+  static void* const next = runner::find_next("cudaDeviceSynchronize");
+  return runner::call_next(next);
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  if (!runner::Bypass::active()) runner::Meter::instance().stream_waited();
+  const runner::Bypass inner;
+  return CALL_NEXT(cudaStreamSynchronize, stream);
+}
+
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned int flags) {
+  if (!runner::Bypass::active()) runner::Meter::instance().stream_waited();
+  const runner::Bypass inner;
+  return CALL_NEXT(cudaStreamWaitEvent, stream, event, flags);
+}
+
+cudaError_t cudaMemset2D(void* to, size_t pitch, int value, size_t width, size_t height) {
+  return transfer([&] { return CALL_NEXT(cudaMemset2D, to, pitch, value, width, height); });
+}
+
+cudaError_t cudaMemcpy2DAsync(
+    void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t width, size_t height,
+    cudaMemcpyKind kind, cudaStream_t stream) {
+  return transfer([&] {
+    return CALL_NEXT(
+        cudaMemcpy2DAsync, to, to_pitch, from, from_pitch, width, height, kind, stream);
+  });
+}
+
+#ifndef CPU_DEVICE
+
+cudaError_t cudaMemset2DAsync(
+    void* to, size_t pitch, int value, size_t width, size_t height, cudaStream_t stream) {
+  return transfer(
+      [&] { return CALL_NEXT(cudaMemset2DAsync, to, pitch, value, width, height, stream); });
+}
+
+cudaError_t cudaMemset3D(cudaPitchedPtr to, int value, cudaExtent extent) {
+  return transfer([&] { return CALL_NEXT(cudaMemset3D, to, value, extent); });
+}
+
+cudaError_t cudaMemset3DAsync(
+    cudaPitchedPtr to, int value, cudaExtent extent, cudaStream_t stream) {
+  return transfer([&] { return CALL_NEXT(cudaMemset3DAsync, to, value, extent, stream); });
+}
+
+cudaError_t cudaMemcpy3D(const cudaMemcpy3DParms* parameters) {
+  return transfer([&] { return CALL_NEXT(cudaMemcpy3D, parameters); });
+}
+
+cudaError_t cudaMemcpy3DAsync(const cudaMemcpy3DParms* parameters, cudaStream_t stream) {
+  return transfer([&] { return CALL_NEXT(cudaMemcpy3DAsync, parameters, stream); });
+}
+
+// The same functions as code that is built with a default stream per thread calls them.
+
+cudaError_t cudaMemset_ptds(void* to, int value, size_t bytes) {
+  return transfer([&] { return CALL_NEXT(cudaMemset_ptds, to, value, bytes); });
+}
+
+cudaError_t cudaMemsetAsync_ptsz(void* to, int value, size_t bytes, cudaStream_t stream) {
+  return transfer([&] { return CALL_NEXT(cudaMemsetAsync_ptsz, to, value, bytes, stream); });
+}
+
+cudaError_t cudaMemcpy_ptds(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
+  return transfer([&] { return CALL_NEXT(cudaMemcpy_ptds, to, from, bytes, kind); });
+}
+
+cudaError_t cudaMemcpyAsync_ptsz(
+    void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
+  return transfer([&] { return CALL_NEXT(cudaMemcpyAsync_ptsz, to, from, bytes, kind, stream); });
+}
+
+cudaError_t cudaStreamWaitEvent_ptsz(cudaStream_t stream, cudaEvent_t event, unsigned int flags) {
+  if (!runner::Bypass::active()) runner::Meter::instance().stream_waited();
+  const runner::Bypass inner;
+  return CALL_NEXT(cudaStreamWaitEvent_ptsz, stream, event, flags);
+}
+
+#endif  // CPU_DEVICE
+
+}  // extern "C"

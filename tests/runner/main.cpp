@@ -1,0 +1,108 @@
+// runner LIBRARY: loads a student's library and serves the judge's requests (protocol.h).
+//
+// It holds nothing that is worth stealing: no reference, no verdict, no seed.
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <vector>
+
+#include "device.h"
+#include "meter.h"
+#include "protocol.h"
+#include "session.h"
+
+namespace {
+
+// False at the end of the pipe.
+bool read_all(void* to, std::size_t bytes) {
+  char* next = static_cast<char*>(to);
+  while (bytes > 0) {
+    const ssize_t got = read(protocol::kRequestFd, next, bytes);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
+    next += got;
+    bytes -= got;
+  }
+  return true;
+}
+
+bool write_all(const void* from, std::size_t bytes) {
+  const char* next = static_cast<const char*>(from);
+  while (bytes > 0) {
+    const ssize_t put = write(protocol::kReplyFd, next, bytes);
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) return false;
+    next += put;
+    bytes -= put;
+  }
+  return true;
+}
+
+// The judge checks what it sends; this guards against a runner and a judge of different versions.
+bool valid(const protocol::Request& request) {
+  if (request.magic != protocol::kMagic || request.version != protocol::kVersion) return false;
+  if (request.guard_floats > protocol::kMaxGuard) return false;
+  for (int t = 0; t < protocol::kTensors; ++t)
+    if (request.elements[t] > protocol::kMaxElements || request.offset_floats[t] > 64) return false;
+  return request.payload_bytes == protocol::request_payload(request);
+}
+
+// Loads the library and says how that went. Null if there is nothing to call.
+runner::AttentionForward load(const char* path, protocol::Hello* hello) {
+  void* const library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) {
+    hello->status = protocol::LoadStatus::kNotLoadable;
+    std::snprintf(hello->text, sizeof(hello->text), "%s", dlerror());
+    return nullptr;
+  }
+  void* const forward = dlsym(library, "attention_forward");
+  if (forward == nullptr) {
+    hello->status = protocol::LoadStatus::kNoEntryPoint;
+    return nullptr;
+  }
+  const runner::Bypass own;
+  if (!runner::device_ready(hello->text, sizeof(hello->text))) {
+    hello->status = protocol::LoadStatus::kNoDevice;
+    return nullptr;
+  }
+  return reinterpret_cast<runner::AttentionForward>(forward);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2 || fcntl(protocol::kRequestFd, F_SETFD, FD_CLOEXEC) != 0 ||
+      fcntl(protocol::kReplyFd, F_SETFD, FD_CLOEXEC) != 0) {
+    std::fprintf(stderr, "usage: runner LIBRARY, with pipes of the judge on descriptors 3 and 4\n");
+    return 2;
+  }
+  protocol::Hello hello{};
+  hello.magic = protocol::kMagic;
+  hello.version = protocol::kVersion;
+  hello.status = protocol::LoadStatus::kStarting;
+  if (!write_all(&hello, sizeof(hello))) return 2;
+  hello.status = protocol::LoadStatus::kReady;
+  const runner::AttentionForward forward = load(argv[1], &hello);
+  if (!write_all(&hello, sizeof(hello)) || forward == nullptr) _exit(0);
+
+  runner::Session session(forward);
+  protocol::Request request;
+  std::vector<float> inputs;
+  while (read_all(&request, sizeof(request))) {
+    if (!valid(request)) {
+      std::fprintf(stderr, "runner: malformed request\n");
+      return 2;
+    }
+    inputs.resize(request.payload_bytes / sizeof(float));
+    if (!read_all(inputs.data(), request.payload_bytes)) break;
+    const runner::Answer answer = session.serve(request, inputs);
+    if (!write_all(&answer.reply, sizeof(answer.reply)) ||
+        !write_all(answer.outputs.data(), answer.outputs.size() * sizeof(float)))
+      break;
+  }
+  std::fflush(nullptr);
+  _exit(0);  // no destructors: the library's could crash, and everything has been said
+}

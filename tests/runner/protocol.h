@@ -1,0 +1,156 @@
+// The messages between the judge and the runner: fixed layouts, fixed lengths.
+//
+// The judge starts `runner LIBRARY`. The runner sends a Hello when it starts and another one when it
+// has loaded the library. Then, until the
+// request pipe is closed: one Request plus the elements of Q, K and V, answered by one Reply plus the whole
+// buffers of O and LSE, guard zones included. The length of every answer follows from its request, so any
+// other length is a protocol error. Both ends run on one machine: no byte order, no alignment to translate.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace protocol {
+
+inline constexpr std::uint32_t kMagic = 0x4e545441;  // "ATTN"
+inline constexpr std::uint32_t kVersion = 1;
+inline constexpr int kRequestFd = 3;
+inline constexpr int kReplyFd = 4;
+
+inline constexpr std::uint64_t kMaxElements = std::uint64_t{1} << 28;  // of one tensor, 1 GiB
+inline constexpr std::uint64_t kMaxGuard = std::uint64_t{1} << 20;     // floats on each side
+
+enum Tensor { kQ, kK, kV, kO, kLSE, kTensors };
+
+// Every buffer is [guard][tensor][guard]. Guards, and outputs before the call, hold signalling NaNs that name
+// the tensor. A value copied from outside an input stays exactly this NaN; on x86 one that was computed from it
+// has the quiet bit set as well and still names the tensor. An output that was never written keeps the pattern.
+inline constexpr std::uint32_t kQuietBit = 0x00400000;
+inline constexpr std::uint32_t filler_bits(int tensor) {
+  return 0x7fa5c300u + static_cast<std::uint32_t>(tensor);
+}
+
+enum RequestFlag : std::uint32_t {
+  kCausal = 1,
+  kDryRun = 2,        // count memory and launches, allocate and run nothing; no payload either way
+  kSampleBlocks = 4,  // run only the last blocks of each launch (CPU device)
+};
+
+enum class Schedule : std::uint32_t { kForward, kReverse, kRandom };
+
+struct Request {
+  std::uint32_t magic;
+  std::uint32_t version;
+  std::uint64_t sequence;  // comes back in the reply
+  std::int32_t batch, num_heads, num_heads_kv, seq_len_q, seq_len_k, head_dim;
+  float softmax_scale;
+  std::uint32_t flags;      // of RequestFlag
+  std::uint32_t null_mask;  // bit t: pass tensor t as a null pointer
+  Schedule schedule;
+  std::uint64_t schedule_seed;
+  std::uint64_t elements[kTensors];       // of each tensor, 0 or more
+  std::uint32_t offset_floats[kTensors];  // moves the tensor off its alignment, 0 to 64 floats
+  std::uint32_t guard_floats;             // on each side of every tensor
+  std::uint64_t payload_bytes;            // that follow this header
+};
+
+enum class Status : std::uint32_t {
+  kDone,         // the launcher was called
+  kSetupFailed,  // the runner could not allocate or fill its own tensors
+};
+
+struct Reply {
+  std::uint32_t magic;
+  std::uint32_t version;
+  std::uint64_t sequence;
+  Status status;
+  std::int32_t returned;             // what the launcher returned
+  std::int32_t launch_failed;        // the first error that a launch call gave, 0 if none
+  std::int32_t last_error;           // cudaGetLastError() right after the call
+  std::int32_t sync_error;           // of cudaDeviceSynchronize() after that
+  std::uint32_t outputs_read;        // 1 if the outputs could be copied back
+  std::uint64_t launches;            // kernels that the launcher launched
+  std::uint64_t launches_elsewhere;  // of those, on another stream than the one it was given
+  std::uint64_t device_syncs;        // cudaDeviceSynchronize() calls by the launcher
+  std::uint64_t stream_waits;  // calls by the launcher that order a stream behind something else
+  std::uint64_t grid_blocks;   // of the last launch
+  std::uint32_t grid[3], block[3];  // of the first launch that failed, else of the last one
+  std::uint64_t shared_bytes;
+  std::uint64_t sampled_first;  // first block that ran of a sampled launch
+  std::uint64_t sampled_count;  // 0: too few blocks to sample, nothing ran
+  std::uint64_t allocations;
+  std::uint64_t frees;
+  std::uint64_t peak_bytes;     // most bytes that the library held at a time during the call
+  std::uint64_t held_bytes;     // bytes that the library still holds after it
+  std::uint64_t static_bytes;   // __device__ and __constant__ variables of the library
+  std::uint64_t failed_bytes;   // size of the first allocation that failed, 0 if none
+  std::uint64_t elapsed_ns;     // call and synchronisation
+  std::uint64_t input_hash[3];  // of the buffers of Q, K and V after the call, guards included
+  char returned_text[96];       // name and description of the error codes above
+  char launch_failed_text[96];
+  char last_error_text[96];
+  char sync_error_text[96];
+  char report[4096];            // what the device has to say about a fault, "" if nothing
+  std::uint64_t payload_bytes;  // that follow this header
+};
+
+enum class LoadStatus : std::uint32_t {
+  kStarting,  // the runner is up and has not touched the library yet
+  kReady,
+  kNotLoadable,   // dlopen failed
+  kNoEntryPoint,  // no attention_forward in it
+  kNoDevice,      // no GPU answers
+};
+
+struct Hello {
+  std::uint32_t magic;
+  std::uint32_t version;
+  LoadStatus status;
+  std::uint32_t reserved;
+  char text[512];
+};
+
+inline constexpr std::uint64_t buffer_floats(const Request& request, int tensor) {
+  return 2 * std::uint64_t{request.guard_floats} + request.offset_floats[tensor] +
+         request.elements[tensor];
+}
+
+// Bytes that follow a request: the elements of Q, K and V.
+inline constexpr std::uint64_t request_payload(const Request& request) {
+  if (request.flags & kDryRun) return 0;
+  return sizeof(float) * (request.elements[kQ] + request.elements[kK] + request.elements[kV]);
+}
+
+// Bytes that follow its reply: the whole buffers of O and LSE.
+inline constexpr std::uint64_t reply_payload(const Request& request) {
+  if (request.flags & kDryRun) return 0;
+  return sizeof(float) * (buffer_floats(request, kO) + buffer_floats(request, kLSE));
+}
+
+// Lays out one buffer: guards, offset and, for an input, its elements. The rest is filler.
+inline void fill_buffer(const Request& request, int tensor, const float* elements, float* buffer) {
+  const std::uint32_t filler = filler_bits(tensor);
+  const std::uint64_t first = std::uint64_t{request.guard_floats} + request.offset_floats[tensor];
+  const std::uint64_t count = request.elements[tensor];
+  for (std::uint64_t n = 0; n < buffer_floats(request, tensor); ++n) {
+    if (elements != nullptr && n == first) n += count;
+    if (n < buffer_floats(request, tensor)) std::memcpy(buffer + n, &filler, sizeof(filler));
+  }
+  if (elements != nullptr && count > 0)
+    std::memcpy(buffer + first, elements, count * sizeof(float));
+}
+
+// A 64-bit hash of a buffer of floats: tells whether it was changed, nothing more.
+inline std::uint64_t hash_floats(const float* data, std::uint64_t count) {
+  std::uint64_t hash = 0xcbf29ce484222325u;
+  for (std::uint64_t n = 0; n < count; ++n) {
+    std::uint32_t bits;
+    std::memcpy(&bits, data + n, sizeof(bits));
+    hash = (hash ^ bits) * 0x9e3779b97f4a7c15u;
+    hash ^= hash >> 29;
+  }
+  return hash;
+}
+
+}  // namespace protocol

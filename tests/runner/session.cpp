@@ -1,0 +1,160 @@
+#include "session.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+
+#include "device.h"
+#include "meter.h"
+
+namespace runner {
+namespace {
+
+using protocol::Reply;
+using protocol::Request;
+
+template <std::size_t kSize>
+void describe(int error, char (&text)[kSize]) {
+  const auto code = static_cast<cudaError_t>(error);
+  std::snprintf(text, kSize, "%s: %s", cudaGetErrorName(code), cudaGetErrorString(code));
+}
+
+AttentionShape shape_of(const Request& request) {
+  return {request.batch,     request.num_heads, request.num_heads_kv,
+          request.seq_len_q, request.seq_len_k, request.head_dim};
+}
+
+}  // namespace
+
+Answer Session::serve(const Request& request, const std::vector<float>& inputs) {
+  Answer answer;
+  Reply& reply = answer.reply;
+  reply.magic = protocol::kMagic;
+  reply.version = protocol::kVersion;
+  reply.sequence = request.sequence;
+  reply.payload_bytes = protocol::reply_payload(request);
+  answer.outputs.resize(reply.payload_bytes / sizeof(float));
+
+  Buffers buffers;
+  if (allocate(request, inputs, &buffers)) {
+    call(request, buffers, &answer);
+    read_back(request, buffers, &answer);
+  } else {
+    const Bypass own;
+    reply.status = protocol::Status::kSetupFailed;
+    reply.last_error = cudaGetLastError();
+    describe(reply.last_error, reply.last_error_text);
+  }
+  std::snprintf(reply.report, sizeof(reply.report), "%s", device_report());
+  release(&previous_);
+  previous_ = buffers;
+  return answer;
+}
+
+bool Session::allocate(const Request& request, const std::vector<float>& inputs, Buffers* buffers) {
+  const Bypass own;
+  // Work on a non-blocking stream does not wait for work on the default stream, nor the other way round.
+  if (stream_ == nullptr &&
+      cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking) != cudaSuccess)
+    return false;
+  const bool dry_run = request.flags & protocol::kDryRun;
+  const float* elements = inputs.data();
+  std::vector<float> staged;
+  for (int t = 0; t < protocol::kTensors; ++t) {
+    const std::uint64_t floats = protocol::buffer_floats(request, t);
+    if (floats == 0) continue;
+    if (dry_run) {
+      buffers->base[t] = Meter::instance().reserve(floats * sizeof(float), false);
+      Meter::instance().allocated(buffers->base[t], 0);
+    } else {
+      staged.resize(floats);
+      const bool is_input = t <= protocol::kV;
+      protocol::fill_buffer(request, t, is_input ? elements : nullptr, staged.data());
+      if (is_input) elements += request.elements[t];
+      if (cudaMalloc(&buffers->base[t], floats * sizeof(float)) != cudaSuccess) return false;
+      const cudaError_t copied = cudaMemcpy(
+          buffers->base[t], staged.data(), floats * sizeof(float), cudaMemcpyHostToDevice);
+      if (copied != cudaSuccess) return false;
+    }
+    if (buffers->base[t] == nullptr) return false;
+    if (!(request.null_mask & (1u << t)))
+      buffers->tensor[t] =
+          static_cast<float*>(buffers->base[t]) + request.guard_floats + request.offset_floats[t];
+  }
+  device_set_schedule(request.schedule, request.schedule_seed);
+  return cudaDeviceSynchronize() == cudaSuccess;
+}
+
+void Session::call(const Request& request, const Buffers& buffers, Answer* answer) {
+  Meter& meter = Meter::instance();
+  Reply& reply = answer->reply;
+  float* const* const tensor = buffers.tensor;
+  meter.begin_call(
+      stream_, request.flags & protocol::kDryRun, request.flags & protocol::kSampleBlocks);
+  const auto start = std::chrono::steady_clock::now();
+  reply.returned = forward_(
+      tensor[protocol::kQ], tensor[protocol::kK], tensor[protocol::kV], tensor[protocol::kO],
+      tensor[protocol::kLSE], shape_of(request), request.softmax_scale,
+      request.flags & protocol::kCausal, stream_);
+  const Bypass own;
+  const CallCounts counts = meter.end_call();
+  reply.last_error = cudaGetLastError();
+  reply.sync_error = cudaDeviceSynchronize();
+  const auto end = std::chrono::steady_clock::now();
+  device_sample_blocks(0, 0);
+
+  reply.elapsed_ns = std::chrono::nanoseconds(end - start).count();
+  reply.launch_failed = counts.launch_failed;
+  reply.launches = counts.launches;
+  reply.launches_elsewhere = counts.launches_elsewhere;
+  reply.device_syncs = counts.device_syncs;
+  reply.stream_waits = counts.stream_waits;
+  reply.grid_blocks = counts.grid_blocks;
+  std::copy_n(counts.shape.grid, 3, reply.grid);
+  std::copy_n(counts.shape.block, 3, reply.block);
+  reply.shared_bytes = counts.shape.shared_bytes;
+  reply.sampled_first = counts.sampled_first;
+  reply.sampled_count = counts.sampled_count;
+  reply.allocations = counts.allocations;
+  reply.frees = counts.frees;
+  reply.peak_bytes = counts.peak_bytes;
+  reply.failed_bytes = counts.failed_bytes;
+  reply.held_bytes = meter.held_bytes();
+  reply.static_bytes = device_static_bytes();
+  describe(reply.returned, reply.returned_text);
+  describe(reply.launch_failed, reply.launch_failed_text);
+  describe(reply.last_error, reply.last_error_text);
+  describe(reply.sync_error, reply.sync_error_text);
+}
+
+void Session::read_back(const Request& request, const Buffers& buffers, Answer* answer) {
+  if (request.flags & protocol::kDryRun) return;
+  const Bypass own;
+  const auto read = [&](int tensor, float* to) {
+    const std::uint64_t bytes = protocol::buffer_floats(request, tensor) * sizeof(float);
+    return bytes == 0 ||
+           cudaMemcpy(to, buffers.base[tensor], bytes, cudaMemcpyDeviceToHost) == cudaSuccess;
+  };
+  float* const O = answer->outputs.data();
+  float* const LSE = O + protocol::buffer_floats(request, protocol::kO);
+  bool all_read = read(protocol::kO, O) && read(protocol::kLSE, LSE);
+  std::vector<float> input;
+  for (int t = protocol::kQ; t <= protocol::kV && all_read; ++t) {
+    input.resize(protocol::buffer_floats(request, t));
+    all_read = read(t, input.data());
+    answer->reply.input_hash[t] = protocol::hash_floats(input.data(), input.size());
+  }
+  answer->reply.outputs_read = all_read;
+  cudaGetLastError();
+}
+
+void Session::release(Buffers* buffers) {
+  const Bypass own;
+  for (void*& base : buffers->base) {
+    if (base != nullptr && !Meter::instance().freed(base)) cudaFree(base);
+    base = nullptr;
+  }
+  cudaGetLastError();
+}
+
+}  // namespace runner
