@@ -237,8 +237,8 @@ void compile(const Options& options, const std::string& source, const std::strin
       compiler(), "-x", "c++-cpp-output", "-c", "-fPIC", "-g",
       // Device code reinterprets memory freely, and threadIdx must not be read ahead of a switch.
       "-fno-strict-aliasing", "-fno-gnu-unique",
-      // CUDA code compares int with threadIdx.x everywhere.
-      "-Wno-sign-compare"};
+      // CUDA code compares int with threadIdx.x, and adds to volatile shared memory.
+      "-Wno-sign-compare", "-Wno-volatile"};
   append(command, options.compile);
   append(command, {"-", "-o", object});
   const std::string text = rewritten(options, source);

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from course_tools.display import VERDICT_STYLES
@@ -13,6 +12,7 @@ from course_tools.results import (
     INTERNAL_ERROR,
     NOT_RUN,
     NOT_STARTED,
+    PASS,
     CheckResult,
     LessonResult,
 )
@@ -24,7 +24,8 @@ MESSAGE_LINES = 24
 def print_summary(console: Console, info: RunInfo, lessons: Sequence[LessonResult]) -> None:
     for lesson in lessons:
         console.print()
-        console.print(_table(lesson))
+        console.print(lesson.file, style="bold")
+        _print_rows(console, _check_rows(lesson))
         shown: set[str] = set()
         for check in lesson.of(FAIL) + lesson.of(INTERNAL_ERROR):
             if check.verdict == FAIL or check.message not in shown:
@@ -32,40 +33,46 @@ def print_summary(console: Console, info: RunInfo, lessons: Sequence[LessonResul
                 console.print()
                 for line in _failure(info, lesson, check):
                     console.print(line, soft_wrap=True)
-        for line in _remarks(lesson):
-            console.print(Text(line), soft_wrap=True)
+        if lesson.of(NOT_STARTED):
+            text = f"lessons/{lesson.lesson.name}/README.md"
+            console.print(f"\n{lesson.file} is the untouched stub; begin with {text}")
     console.print()
-    for line in _totals(lessons):
-        console.print(line)
+    _print_rows(console, _total_rows(lessons))
     console.print(f"device {info.device}, seed {info.seed:#x}")
 
 
-def _totals(lessons: Sequence[LessonResult]) -> list[Text]:
+Row = tuple[str, str, str, str]  # name, verdict, points, remark
+
+
+def _print_rows(console: Console, rows: Sequence[Row]) -> None:
     """01_naive    PASS   100 / 100 points"""
+    names, verdicts, points = (max(len(row[n]) for row in rows) for n in range(3))
+    for name, verdict, got, remark in rows:
+        line = Text(f"{name:<{names}}    ")
+        line.append(f"{verdict:<{verdicts}}", VERDICT_STYLES.get(verdict, ""))
+        line.append(f"   {got:>{points}}   {remark}")
+        line.rstrip()
+        console.print(line, soft_wrap=True)
+
+
+def _check_rows(lesson: LessonResult) -> list[Row]:
+    return [
+        (check.check, check.verdict, f"{check.points} / {check.max_points}", _remark(check))
+        for check in lesson.checks
+    ]
+
+
+def _total_rows(lessons: Sequence[LessonResult]) -> list[Row]:
     rows = [(one.lesson.name, one.verdict, one.points, one.max_points) for one in lessons]
     if len(rows) > 1:
         rows.append(("total", "", sum(row[2] for row in rows), sum(row[3] for row in rows)))
-    names, verdicts, points = (max(len(str(row[n])) for row in rows) for n in range(3))
-    lines = []
-    for name, verdict, got, most in rows:
-        line = Text(f"{name:<{names}}    ")
-        line.append(f"{verdict:<{verdicts}}", VERDICT_STYLES.get(verdict, ""))
-        lines.append(line.append(f"   {got:>{points}} / {most} points"))
-    return lines
+    return [(name, verdict, f"{got} / {most} points", "") for name, verdict, got, most in rows]
 
 
-def _table(lesson: LessonResult) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2), title_justify="left")
-    table.add_column(lesson.lesson.name)
-    table.add_column("verdict")
-    table.add_column("points", justify="right")
-    for check in lesson.checks:
-        table.add_row(
-            check.check,
-            Text(check.verdict, VERDICT_STYLES[check.verdict]),
-            f"{check.points} / {check.max_points}",
-        )
-    return table
+def _remark(check: CheckResult) -> str:
+    """What the table says beside a verdict: the kind of failure, the reason, or a fact."""
+    text = {PASS: check.note, FAIL: check.kind, NOT_RUN: check.message}.get(check.verdict, "")
+    return clean_line(text)
 
 
 def _failure(info: RunInfo, lesson: LessonResult, check: CheckResult) -> list[Text]:
@@ -80,19 +87,3 @@ def _failure(info: RunInfo, lesson: LessonResult, check: CheckResult) -> list[Te
     again = f"again:      {info.replay(lesson, check.check)}"
     at = next((n for n, line in enumerate(lines) if line.startswith("read:")), len(lines))
     return [head, *(Text(f"  {line}") for line in [*lines[:at], again, *lines[at:]])]
-
-
-def _remarks(lesson: LessonResult) -> list[str]:
-    """Facts and reasons in one line each, under the table and the failures."""
-    remarks = [f"{check.check}: {clean_line(check.note)}" for check in lesson.checks if check.note]
-    remarks += [
-        f"{check.check}: not run, {clean_line(check.message) or 'no reason given'}"
-        for check in lesson.of(NOT_RUN)
-    ]
-    if lesson.of(NOT_STARTED):
-        remarks.append(f"{lesson.file} is the untouched stub; begin with {_text_of(lesson)}")
-    return ["", *remarks] if remarks else []
-
-
-def _text_of(lesson: LessonResult) -> str:
-    return f"lessons/{lesson.lesson.name}/README.md"

@@ -1,4 +1,4 @@
-# Compiles a file that is wrong: cucc has to exit with status 1, and its first error has to be at the
+# Compiles a wrong file: cucc has to exit with status 1, and its first error has to be at the
 # place that the file's own line
 #   // expect: FILE:LINE
 # gives. FILE:LINE is a regular expression.

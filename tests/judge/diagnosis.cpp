@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kBadRows = 32;    // compared with the bank
 constexpr std::size_t kRightRows = 16;  // that a good explanation must also get right
 constexpr double kNoise = 1e-6;         // distances below this are all the same
-constexpr double kClose = 0.02;         // a match has to be at least this close
+constexpr double kUnexplained = 0.05;   // of the distance to the reference may be left
 
 // Up to `most` elements, evenly spread.
 std::vector<std::int64_t> spread(const std::vector<std::int64_t>& all, std::size_t most) {
@@ -79,8 +79,9 @@ Diagnosis diagnose(
       best_of_class[mistake.slug] = {away, &mistake};
   }
 
-  Match best{distance(output, reference) / 2, nullptr};  // no explanation unless clearly better
-  double runner_up = best.distance * 2;
+  const double to_reference = distance(output, reference);
+  Match best{to_reference / 2, nullptr};  // no explanation unless clearly better
+  double runner_up = to_reference;
   for (const auto& [slug, match] : best_of_class) {
     if (match.distance < best.distance) {
       if (best.mistake != nullptr) runner_up = std::min(runner_up, best.distance);
@@ -89,7 +90,7 @@ Diagnosis diagnose(
       runner_up = std::min(runner_up, match.distance);
     }
   }
-  if (best.mistake == nullptr || best.distance > kClose) return {};
+  if (best.mistake == nullptr || best.distance > kUnexplained * to_reference) return {};
   return {best.mistake->slug, best.mistake->words, 2 * best.distance <= runner_up};
 }
 

@@ -39,6 +39,7 @@ std::vector<Problem> telling_problems() {
     problems.push_back(draw(c, 21));
   }
   problems.push_back(draw({.N_q = 12, .N_k = 50, .d = 80}, 21));
+  problems.push_back(draw({.heads = 2, .N_q = 20, .N_k = 12, .d = 8}, 21));
   problems.push_back(draw({.N_q = 12, .N_k = 50, .d = 8, .inputs = Family::kLogit1e4}, 21));
   problems.push_back(
       draw(with_scale({.N_q = 12, .N_k = 50, .d = 8, .inputs = Family::kLogit1e4}, -0.2), 21));

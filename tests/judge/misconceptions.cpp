@@ -43,12 +43,6 @@ Line line_of(
   return {0, 1};
 }
 
-float element(const std::vector<float>& tensor, const Line& line, std::int64_t k) {
-  const std::int64_t index = line.first + k * line.step;
-  return index < static_cast<std::int64_t>(tensor.size()) ? tensor[index]
-                                                          : std::numeric_limits<float>::quiet_NaN();
-}
-
 class Simulation {
  public:
   Simulation(const Mistake& mistake, const Problem& problem)
@@ -83,6 +77,8 @@ class Simulation {
       }
       O.insert(O.end(), o.begin(), o.end());
     }
+    // What lies outside a tensor nobody knows; the device and the bits of a NaN tell of such reads.
+    if (left_tensor_) O.clear();
     return O;
   }
 
@@ -94,6 +90,13 @@ class Simulation {
     const std::int64_t h = written % c_.heads, i = written / c_.heads % c_.N_q;
     const std::int64_t b = written / c_.heads / c_.N_q;
     return (b * c_.heads + h) * c_.N_q + i;
+  }
+
+  float element(const std::vector<float>& tensor, const Line& line, std::int64_t k) const {
+    const std::int64_t index = line.first + k * line.step;
+    if (index < static_cast<std::int64_t>(tensor.size())) return tensor[index];
+    left_tensor_ = true;
+    return 0;
   }
 
   Line key_or_value_line(std::int64_t row, int j, bool is_k) const {
@@ -190,6 +193,7 @@ class Simulation {
   const std::vector<float>* values_;
   float scale_;
   int first_key_, end_key_, dot_end_;
+  mutable bool left_tensor_ = false;
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "judge/runner_client.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
@@ -73,9 +74,23 @@ INSTANTIATE_TEST_SUITE_P(
         Expectation{"closes_the_pipe", "protocol", "closed the judge's pipe"},
         Expectation{"sends_half_a_reply", "protocol", "ended after 4 of"},
         Expectation{"writes_a_forged_reply", "protocol", "something other than the runner"},
-        Expectation{"writes_after_the_reply", "protocol", ""},
         Expectation{"floods_output", "", ""}),
     [](const auto& info) { return std::to_string(info.index) + info.param.library; });
+
+TEST(RunnerClient, WritingAfterTheAnswerIsAProtocolError) {
+  Runner runner(JUDGE_RUNNER, library("writes_after_the_reply"), Seconds{5});
+  LOAD_OR_SKIP(runner);
+  const Problem problem = draw(kSmall, 1);
+  runner.ask(problem, {});
+  usleep(500'000);
+  try {
+    runner.ask(problem, {});
+    FAIL();
+  } catch (const Failure& failure) {
+    EXPECT_EQ(failure.kind, "protocol");
+    EXPECT_EQ(failure.details, "the process wrote more to the judge's pipe than its answer");
+  }
+}
 
 TEST(RunnerClient, ALibraryThatCrashesWhenLoadedIsACrash) {
   Runner runner(JUDGE_RUNNER, library("crashes_when_loaded"), Seconds{5});

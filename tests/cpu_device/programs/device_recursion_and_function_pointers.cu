@@ -66,6 +66,7 @@ __global__ void run(int* out, int* sorted) {
 
 int main() {
   const int n = 64;
+  CHECK_CUDA(cudaDeviceSetLimit(cudaLimitStackSize, 64 * 1024));  // a GPU has 1 KiB otherwise
   int* d_out = upload(std::vector<int>(n, -1));
   int* d_sorted = upload(std::vector<int>(n, -1));
   run<<<2, n / 2>>>(d_out, d_sorted);
