@@ -27,9 +27,12 @@ namespace {
 using Strings = std::vector<std::string>;
 
 constexpr const char* kUsage =
-    "usage: cucc [-c | -shared | -E] [-o OUT] [g++ options] file.cu [file.cpp file.o ...]\n"
+    "usage: cucc [--check] [-c | -shared | -E] [-o OUT] [g++ options] file.cu [file.cpp file.o "
+    "...]\n"
     "Compiles CUDA C++ for the CPU device. nvcc's device options (-arch, -gencode, -Xptxas, ...)\n"
-    "are accepted and ignored; -Xcompiler options go to g++. -v prints the commands.\n"
+    "are accepted and ignored; -Xcompiler options go to g++. -v prints the commands. With --check "
+    "the\n"
+    "program checks every access of its kernels and reports what it finds when it ends.\n"
     "The compiler is $CXX_FOR_CUCC, by default g++.\n";
 
 struct UsageError : std::runtime_error {
@@ -42,6 +45,7 @@ struct ToolFailed {
 
 struct Options {
   enum class Stop { kLink, kObject, kRewritten } stop = Stop::kLink;
+  bool check = false;
   bool verbose = false;
   bool optimised = false;
   bool standard = false;
@@ -85,6 +89,8 @@ Options parse(const Strings& arguments) {
       options.stop = Options::Stop::kObject;
     } else if (a == "-E") {
       options.stop = Options::Stop::kRewritten;
+    } else if (a == "--check") {
+      options.check = true;
     } else if (a == "-v") {
       options.verbose = true;
     } else if (a == "-o") {
@@ -229,7 +235,9 @@ std::string rewritten(const Options& options, const std::string& source) {
   const bool dependencies = !options.preprocess.empty() && !options.output.empty();
   if (dependencies) append(command, {"-MT", options.output});
   command.push_back(source);
-  return cpu_device::rewrite(run(command, nullptr, true, options.verbose));
+  return cpu_device::rewrite(
+      run(command, nullptr, true, options.verbose),
+      options.check ? cpu_device::RewriteMode::kChecked : cpu_device::RewriteMode::kFast);
 }
 
 void compile(const Options& options, const std::string& source, const std::string& object) {
@@ -239,6 +247,11 @@ void compile(const Options& options, const std::string& source, const std::strin
       "-fno-strict-aliasing", "-fno-gnu-unique",
       // CUDA code compares int with threadIdx.x, and adds to volatile shared memory.
       "-Wno-sign-compare", "-Wno-volatile"};
+  if (options.check) {
+    append(
+        command, {"-fsanitize=thread", "-fsanitize=bounds", "--param",
+                  "tsan-instrument-func-entry-exit=0", "--param", "tsan-distinguish-volatile=1"});
+  }
   append(command, options.compile);
   append(command, {"-", "-o", object});
   const std::string text = rewritten(options, source);
@@ -282,6 +295,7 @@ void link(const Options& options) {
   append(command, {"-isystem", CPU_DEVICE_INCLUDE_DIR});
   append(command, objects);
   append(command, options.objects);
+  if (options.check) command.push_back("-Wl,--wrap=memcpy,--wrap=memmove,--wrap=memset");
   append(
       command, {"-Wl,-Bsymbolic", std::string("-L") + CPU_DEVICE_LIBRARY_DIR, "-lcpu_device",
                 std::string("-Wl,-rpath,") + CPU_DEVICE_LIBRARY_DIR, "-o",

@@ -29,7 +29,8 @@ bool takes_parentheses(const Token& token) {
 
 class Rewriter {
  public:
-  explicit Rewriter(std::string_view source) : source_(source), tokens_(tokenize(source)) {}
+  Rewriter(std::string_view source, RewriteMode mode)
+      : source_(source), mode_(mode), tokens_(tokenize(source)) {}
 
   std::string run() {
     for (size_t i = 0; i < tokens_.size(); ++i) {
@@ -84,7 +85,7 @@ class Rewriter {
     });
     std::string result;
     size_t at = 0;
-    if (uses_dynamic_shared_) {
+    if (uses_dynamic_shared_ && mode_ == RewriteMode::kFast) {
       // Behind the first line, from which the compiler takes the name of the file.
       at = source_.find('\n') + 1;
       result = std::string(source_.substr(0, at)) + kDynamicSharedBuffer;
@@ -309,9 +310,72 @@ class Rewriter {
       if (tokens_[k].is("extern")) is_extern = true;
       if (tokens_[k].is("static")) replace(tokens_[k], "");
     }
-    if (!is_extern) return replace(tokens_[i], "static __thread");
+    if (!is_extern && mode_ == RewriteMode::kFast) return replace(tokens_[i], "static __thread");
+    if (!is_extern) return checked_shared_variable(i);
     uses_dynamic_shared_ = true;
     dynamic_shared_variable(begin);
+  }
+
+  // tokens_[i] is the __shared__ of a variable that cucc --check compiles: `__shared__ float x[4];` becomes a reference to
+  // memory that the checks know, and a thread-local variable of the same size that only the symbol table is to see.
+  void checked_shared_variable(size_t i) {
+    size_t end = i;
+    while (end < tokens_.size() && !tokens_[end].is(";")) {
+      if (tokens_[end].is("{") || tokens_[end].is("(") || tokens_[end].is("[")) {
+        end = closing_bracket(tokens_, end);
+        if (end == kNone) return;
+      }
+      ++end;
+    }
+    if (end >= tokens_.size()) return;
+    replace(tokens_[i], "static");
+    std::string sizes;
+    for (const Range& declarator : split_at_commas(tokens_, {i + 1, end})) {
+      const size_t name = declarator_name(declarator);
+      if (name == kNone) return;
+      const std::string text(tokens_[name].text);
+      const bool array = name + 1 < declarator.end;
+      insert(tokens_[name].offset, array ? "(&" : "&");
+      if (array) insert(tokens_[name].end(), ")");
+      insert(
+          tokens_[declarator.end - 1].end(),
+          " = reinterpret_cast<decltype(" + text +
+              ")>(*static_cast<char*>(::cpuDeviceAddShared(sizeof(" + text + "), \"" + text +
+              "\")))");
+      sizes += " __attribute__((used)) static __thread char cpu_device_size_of_" + text +
+               "[sizeof(" + text + ")];";
+    }
+    insert(tokens_[end].end(), sizes);
+  }
+
+  // Index of the name that a declarator declares, its type in front of it or not; kNone where there is none.
+  size_t declarator_name(Range declarator) const {
+    const size_t stop = find_default(tokens_, declarator);
+    size_t after = stop;
+    for (size_t k = declarator.begin; k < stop; ++k) {
+      const bool bracket = tokens_[k].is("[") || tokens_[k].is("{");
+      const bool names = k > declarator.begin && tokens_[k - 1].kind == TokenKind::kIdentifier;
+      const bool type_body = tokens_[k].is("{") && (k - 1 == declarator.begin || !names ||
+                                                    is_class_head(declarator.begin, k));
+      if (bracket && names && !type_body) {
+        after = k;
+        break;
+      }
+      if (bracket || tokens_[k].is("(")) {
+        k = closing_bracket(tokens_, k);
+        if (k == kNone) return kNone;
+      }
+    }
+    if (after == declarator.begin || tokens_[after - 1].kind != TokenKind::kIdentifier)
+      return kNone;
+    return after - 1;
+  }
+
+  bool is_class_head(size_t begin, size_t brace) const {
+    for (size_t k = begin; k < brace; ++k) {
+      if (tokens_[k].is("struct") || tokens_[k].is("union") || tokens_[k].is("class")) return true;
+    }
+    return false;
   }
 
   // The declaration that begins at tokens_[begin] is an extern __shared__ one.
@@ -328,6 +392,10 @@ class Rewriter {
       if (takes_parentheses(tokens_[k]) && k + 1 < end) k = closing_bracket(tokens_, k + 1);
     }
     const bool array = name + 1 < end;
+    if (!in_code() && mode_ == RewriteMode::kChecked) {
+      replace_uses(begin, name, end);
+      return;
+    }
     if (!in_code()) {  // one name for the whole file: an alias of the buffer
       for (size_t k = begin; k < name; ++k) {
         if (tokens_[k].is("__shared__")) replace(tokens_[k], "__thread");
@@ -349,7 +417,33 @@ class Rewriter {
     if (array) insert(tokens_[name].end(), ")");
     insert(
         tokens_[end].offset, " = reinterpret_cast<decltype(" + std::string(tokens_[name].text) +
-                                 ")>(cpu_device_dynamic_shared)");
+                                 ")>(" + dynamic_shared_memory() + ")");
+  }
+
+  std::string dynamic_shared_memory() const {
+    return mode_ == RewriteMode::kFast ? "cpu_device_dynamic_shared"
+                                       : "*static_cast<char*>(::cpuDeviceDynamicShared())";
+  }
+
+  // A file-wide extern __shared__ array: every use of its name becomes a pointer to the block's memory.
+  void replace_uses(size_t begin, size_t name, size_t end) {
+    std::string type;
+    for (size_t k = begin; k < name; ++k) {
+      if (takes_parentheses(tokens_[k])) {
+        k = closing_bracket(tokens_, k + 1);
+      } else if (!tokens_[k].is("extern") && !tokens_[k].is("__shared__")) {
+        type += std::string(tokens_[k].text) + " ";
+      }
+    }
+    const std::string_view word = tokens_[name].text;
+    erase({begin, end});
+    for (size_t k = end; k < tokens_.size(); ++k) {
+      const bool member = tokens_[k - 1].is(".") || tokens_[k - 1].is("::") ||
+                          (tokens_[k - 1].is(">") && tokens_[k - 2].is("-"));
+      if (tokens_[k].text == word && tokens_[k].kind == TokenKind::kIdentifier && !member) {
+        replace(tokens_[k], "(static_cast<" + type + "*>(::cpuDeviceDynamicShared()))");
+      }
+    }
   }
 
   // tokens_[i] is __device__, __constant__ or __managed__: registers a variable, leaves everything else alone.
@@ -381,22 +475,9 @@ class Rewriter {
     if (end >= tokens_.size()) return;
     std::string registration;
     for (const Range& declarator : split_at_commas(tokens_, {i + 1, end})) {
-      const size_t stop = find_default(tokens_, declarator);
-      size_t name = stop;
-      for (size_t k = declarator.begin; k < stop; ++k) {
-        if (tokens_[k].is("[") || tokens_[k].is("{")) {
-          const bool after_name = k > declarator.begin &&
-                                  tokens_[k - 1].kind == TokenKind::kIdentifier &&
-                                  k - 1 != declarator.begin;
-          if (tokens_[k].is("[") || after_name) {
-            name = k;
-            break;
-          }
-          k = closing_bracket(tokens_, k);
-        }
-      }
-      if (name == declarator.begin || tokens_[name - 1].kind != TokenKind::kIdentifier) return;
-      const std::string variable(tokens_[name - 1].text);
+      const size_t name = declarator_name(declarator);
+      if (name == kNone) return;
+      const std::string variable(tokens_[name].text);
       registration += " [[maybe_unused]] static const int cpu_device_variable_" +
                       std::to_string(variables_++) +
                       " = ::cpuDeviceRegisterVariable((const void*)&" + variable + ", sizeof(" +
@@ -406,6 +487,7 @@ class Rewriter {
   }
 
   std::string_view source_;
+  RewriteMode mode_;
   Tokens tokens_;
   std::vector<Edit> edits_;
   std::vector<Scope> scopes_;
@@ -415,6 +497,8 @@ class Rewriter {
 
 }  // namespace
 
-std::string rewrite(std::string_view source) { return Rewriter(source).run(); }
+std::string rewrite(std::string_view source, RewriteMode mode) {
+  return Rewriter(source, mode).run();
+}
 
 }  // namespace cpu_device

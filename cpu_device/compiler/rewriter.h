@@ -16,7 +16,13 @@
 
 namespace cpu_device {
 
+enum class RewriteMode {
+  kFast,
+  // For cucc --check: __shared__ variables get places of their own in memory that the checks know.
+  kChecked
+};
+
 // The preprocessed source (g++ -E with CPU_DEVICE_PREPROCESSING defined) rewritten.
-std::string rewrite(std::string_view source);
+std::string rewrite(std::string_view source, RewriteMode mode = RewriteMode::kFast);
 
 }  // namespace cpu_device

@@ -2,6 +2,8 @@
  * Plain C; safe to call from host code only, between launches. CUDA's API is in cuda_runtime.h. */
 #pragma once
 
+#include <stddef.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -30,6 +32,10 @@ unsigned long long cpuDeviceLaunchCount(void);
 
 /* Bytes of all __device__ and __constant__ variables of the loaded programs and libraries. */
 unsigned long long cpuDeviceStaticBytes(void);
+
+/* Tells the checked mode (cucc --check) that kernels must not write to size bytes at ptr, part of one allocation.
+ * 1 when it is in force, 0 when the program is not checked or ptr is no device memory. */
+int cpuDeviceMarkReadOnly(const void* ptr, size_t size);
 
 /* Text of the fault that stopped the last failing launch (several lines: what, file:line, thread, block), "" if none.
  * Valid until the next launch. */

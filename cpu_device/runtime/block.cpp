@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "checker.h"
 #include "cuda_runtime_api.h"
 #include "module.h"
 
@@ -55,6 +56,7 @@ bool BlockRunner::run(const Launch& launch, uint3 block_index, Fault* fault) {
   ::block_dim = launch.block;
   ::grid_dim = launch.grid;
   poison_shared_memory(launch);
+  if (Checker::enabled()) Checker::instance().begin_block();
 
   current_runner = this;
   resume(0, &main_);
@@ -236,6 +238,10 @@ void BlockRunner::release_barrier() {
   if (!other_sites_.empty()) fail_stuck();
   barrier_result_[generation_ & 1] = {predicates_true_, static_cast<int>(arrived_)};
   ++generation_;
+  if (Checker::enabled()) {
+    Checker::instance().barrier_passed(
+        launch_->threads - live_, barrier_site_.file, barrier_site_.line);
+  }
   predicates_true_ = 0;
   arrived_ = 0;
   at_barrier_.clear();

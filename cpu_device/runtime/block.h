@@ -98,6 +98,13 @@ class BlockRunner {
       int signal, bool kernel_sent, uintptr_t address, uintptr_t code);
   // Gives the block up without a fault of its own: run() returns false and leaves *fault alone.
   [[noreturn]] void abandon() { leave(); }
+  // For the checked mode.
+  unsigned linear_id() const { return launch_->order[current_]; }
+  bool is_own_stack(uintptr_t address) const {
+    return fiber_of_turn_[current_]->stack.contains(address);
+  }
+  std::string current_thread_name() const { return thread_name(current_); }
+  std::string block_name() const { return to_string(block_index_); }
   // Grows whenever another thread runs.
   uint64_t switches() const { return switches_; }
   // The module whose code the running kernel is.
@@ -166,7 +173,6 @@ class BlockRunner {
   static void jump(Context to, Context* save);
   void set_current(unsigned turn);
   [[noreturn]] void leave();
-  unsigned linear_id() const { return launch_->order[current_]; }
 
   void arrive(const char* file, int line);
   [[gnu::noinline]] void arrive_unusually(const char* file, int line);
@@ -177,6 +183,7 @@ class BlockRunner {
   bool resolve_active_masks();
   void retry_waiting_lanes(unsigned warp);
   [[noreturn]] void fail_stuck();
+  void check_stuck(bool barriers_only) const;
   void tell_memory_fault();
   std::string thread_name(unsigned turn) const;
   std::string thread_names(const std::vector<unsigned>& turns) const;

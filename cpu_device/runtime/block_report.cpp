@@ -4,6 +4,7 @@
 #include <map>
 
 #include "block.h"
+#include "checker.h"
 #include "module.h"
 
 namespace cpu_device {
@@ -63,10 +64,40 @@ void BlockRunner::fail_stuck() {
     text += "  returned: " + std::to_string(returned.size()) +
             " threads:" + thread_names(returned) + "\n";
   }
+  if (Checker::enabled()) check_stuck(barriers_only);
   fault_->error = cudaErrorLaunchTimeout;
   fault_->text =
       text + "  block " + to_string(block_index_) + ", kernel " + launch_->kernel->name + "\n";
   leave();
+}
+
+// For the checked mode: which rule the waiting threads have broken, at the place where the first of them waits.
+void BlockRunner::check_stuck(bool barriers_only) const {
+  if (barriers_only) {
+    const Site site = other_sites_.begin()->second;
+    Checker::instance().fault(
+        *this, "divergent-barrier", site.file, site.line,
+        "threads of the block wait at another __syncthreads(), line " +
+            std::to_string(barrier_site_.line));
+    return;
+  }
+  for (unsigned linear = 0; linear < launch_->threads; ++linear) {
+    const Warp& warp = warps_[linear / kWarpSize];
+    const Wait& wait = waits_[linear];
+    if ((warp.waiting >> linear % kWarpSize & 1u) == 0) continue;
+    const uint32_t missing = wait.mask & warp.live & ~warp.waiting;
+    const std::string what = describe_warp_wait(wait.warp_op, wait.mask);
+    if (missing != 0) {
+      Checker::instance().fault(
+          *this, "missing-lanes", wait.file, wait.line,
+          what + ": " + std::to_string(__builtin_popcount(missing)) + " lanes never come");
+    } else {
+      Checker::instance().fault(
+          *this, "warp-mask", wait.file, wait.line,
+          what + ": the lanes that it names call with other masks");
+    }
+    return;
+  }
 }
 
 void BlockRunner::tell_memory_fault() {

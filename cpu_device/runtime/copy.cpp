@@ -2,6 +2,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "checker.h"
 #include "cuda_runtime_api.h"
 #include "errors.h"
 #include "memory.h"
@@ -49,11 +50,19 @@ cudaError_t check(
   return cudaErrorInvalidMemcpyDirection;
 }
 
+// Memory that the host has filled holds values: for the checked mode.
+void note_written(const void* ptr, size_t size) {
+  if (Checker::enabled()) {
+    Checker::instance().written_by_host(reinterpret_cast<uintptr_t>(ptr), size);
+  }
+}
+
 cudaError_t copy(void* dst, const void* src, size_t size, cudaMemcpyKind kind) {
   if (const cudaError_t error = sticky_error()) return error;
   if (size == 0) return cudaSuccess;
   if (const cudaError_t error = check(dst, src, size, size, kind)) return error;
   memmove(dst, src, size);
+  note_written(dst, size);
   return cudaSuccess;
 }
 
@@ -70,6 +79,7 @@ cudaError_t copy_2d(
     memmove(
         static_cast<char*>(dst) + row * dpitch, static_cast<const char*>(src) + row * spitch,
         width);
+    note_written(static_cast<char*>(dst) + row * dpitch, width);
   }
   return cudaSuccess;
 }
@@ -82,6 +92,7 @@ cudaError_t set_2d(void* ptr, size_t pitch, int value, size_t width, size_t heig
   if (!is(side, Side::kDevice)) return cudaErrorInvalidValue;
   for (size_t row = 0; row < height; ++row) {
     memset(static_cast<char*>(ptr) + row * pitch, value, width);
+    note_written(static_cast<char*>(ptr) + row * pitch, width);
   }
   return cudaSuccess;
 }

@@ -2,6 +2,8 @@
 
 #include <atomic>
 
+#include "checker.h"
+
 namespace cpu_device {
 namespace {
 
@@ -34,12 +36,16 @@ void clear_errors() {
 extern "C" {
 
 cudaError_t cudaGetLastError(void) {
+  if (cpu_device::Checker::enabled()) cpu_device::Checker::instance().errors_seen();
   const cudaError_t error = cpu_device::report(cpu_device::last_error);
   cpu_device::last_error = cudaSuccess;
   return error;
 }
 
-cudaError_t cudaPeekAtLastError(void) { return cpu_device::report(cpu_device::last_error); }
+cudaError_t cudaPeekAtLastError(void) {
+  if (cpu_device::Checker::enabled()) cpu_device::Checker::instance().errors_seen();
+  return cpu_device::report(cpu_device::last_error);
+}
 
 const char* cudaGetErrorName(cudaError_t error) {
   switch (error) {

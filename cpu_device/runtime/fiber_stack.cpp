@@ -30,6 +30,11 @@ FiberStack::~FiberStack() { munmap(base_, kGuard + kStack); }
 
 size_t FiberStack::size() const { return static_cast<size_t>(top_ - base_) - kGuard; }
 
+bool FiberStack::contains(uintptr_t address) const {
+  const auto base = reinterpret_cast<uintptr_t>(base_);
+  return address >= base && address < base + kGuard + kStack;
+}
+
 bool FiberStack::is_guard(uintptr_t address) const {
   const auto base = reinterpret_cast<uintptr_t>(base_);
   return address >= base && address < base + kGuard;

@@ -17,6 +17,7 @@ class FiberStack {
 
   void* top() const { return top_; }
   size_t size() const;
+  bool contains(uintptr_t address) const;
   bool is_guard(uintptr_t address) const;
 
  private:

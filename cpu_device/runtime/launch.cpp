@@ -2,6 +2,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include <algorithm>
@@ -16,7 +17,9 @@
 #include <vector>
 
 #include "block.h"
+#include "checker.h"
 #include "cpu_device.h"
+#include "cpu_device/kernel.h"
 #include "cuda_runtime_api.h"
 #include "device.h"
 #include "errors.h"
@@ -29,9 +32,20 @@ namespace {
 
 constexpr int kMostThreads = 256;
 
+int schedule_from_environment() {
+  const char* const text = getenv("CPU_DEVICE_SCHEDULE");
+  if (text == nullptr || *text == '\0' || strcmp(text, "forward") == 0) {
+    return cpuDeviceScheduleForward;
+  }
+  if (strcmp(text, "reverse") == 0) return cpuDeviceScheduleReverse;
+  if (strcmp(text, "random") == 0) return cpuDeviceScheduleRandom;
+  fprintf(stderr, "cpu_device: CPU_DEVICE_SCHEDULE=%s: want forward, reverse or random\n", text);
+  exit(2);
+}
+
 struct Settings {
   std::atomic<int> threads{0};
-  std::atomic<int> schedule{cpuDeviceScheduleForward};
+  std::atomic<int> schedule{schedule_from_environment()};
   std::atomic<uint64_t> seed{0};
   std::atomic<uint64_t> sample_first{0};
   std::atomic<uint64_t> sample_count{0};
@@ -264,7 +278,9 @@ cudaError_t launch_kernel(
   const BlockSequence blocks(first, count, schedule, seed);
   const auto workers = static_cast<uint64_t>(cpuDeviceSetThreads(0));
   Job job(launch, blocks, std::clamp<uint64_t>(count / (workers * 8), 1, 64));
-  const uint64_t helpers = count == 0 ? 0 : std::min(workers, count) - 1;
+  // A checked program runs its blocks one after another, in the schedule's order.
+  const uint64_t helpers = count == 0 || Checker::enabled() ? 0 : std::min(workers, count) - 1;
+  if (Checker::enabled()) Checker::instance().begin_launch(shared_bytes);
   pool.run(job, static_cast<unsigned>(helpers));
   if (job.fault.error != cudaSuccess) {
     fprintf(stderr, "cpu_device: %s", job.fault.text.c_str());
@@ -283,7 +299,14 @@ extern "C" {
 
 cudaError_t cudaLaunchKernel(
     const void* func, dim3 grid, dim3 block, void** args, size_t shared_bytes, cudaStream_t) {
-  return cpu_device::report(cpu_device::launch_kernel(func, grid, block, args, shared_bytes));
+  const cudaError_t error = cpu_device::launch_kernel(func, grid, block, args, shared_bytes);
+  if (error != cudaSuccess && cpu_device::sticky_error() == cudaSuccess &&
+      cpu_device::Checker::enabled()) {
+    int line = 0;
+    const char* const file = cpuDeviceLaunchSite(&line);
+    cpu_device::Checker::instance().launch_failed(cudaGetErrorName(error), file, line);
+  }
+  return cpu_device::report(error);
 }
 
 cudaError_t cudaLaunchKernelExC(

@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 
+#include "checker.h"
 #include "device.h"
 #include "errors.h"
 
@@ -84,6 +85,7 @@ class Memory {
     return best;
   }
 
+  AddressRange range() const { return {begin_, end_ - begin_}; }
   bool contains(uintptr_t address) const { return address >= begin_ && address < end_; }
   bool was_used(uintptr_t address) const { return address >= begin_ && address < next_; }
 
@@ -129,14 +131,30 @@ Memory& memory() {
   return instance;
 }
 
-cudaError_t allocate_for_api(void** ptr, size_t size, MemoryKind kind) {
+// caller: the code that called the API function, for the checked mode's reports.
+cudaError_t allocate_for_api(void** ptr, size_t size, MemoryKind kind, void* caller) {
   if (const cudaError_t error = sticky_error()) return report(error);
-  return report(allocate(ptr, size, kind));
+  const cudaError_t error = allocate(ptr, size, kind);
+  if (Checker::enabled() && error == cudaSuccess && *ptr != nullptr) {
+    Checker::instance().allocated(
+        reinterpret_cast<uintptr_t>(*ptr), size, kind != MemoryKind::kDevice,
+        reinterpret_cast<uintptr_t>(caller));
+  }
+  return report(error);
 }
 
-cudaError_t release_for_api(void* ptr, bool host) {
+cudaError_t release_for_api(void* ptr, bool host, void* caller) {
   if (const cudaError_t error = sticky_error()) return report(error);
-  return report(release(ptr, host));
+  const cudaError_t error = release(ptr, host);
+  if (Checker::enabled() && ptr != nullptr) {
+    const auto address = reinterpret_cast<uintptr_t>(ptr);
+    if (error == cudaSuccess) {
+      Checker::instance().freed(address);
+    } else {
+      Checker::instance().invalid_free(address, reinterpret_cast<uintptr_t>(caller));
+    }
+  }
+  return report(error);
 }
 
 }  // namespace
@@ -153,6 +171,7 @@ std::optional<Allocation> nearest_allocation(uintptr_t address) {
   return memory().nearest(address);
 }
 bool was_allocated(uintptr_t address) { return memory().was_used(address); }
+AddressRange device_range() { return memory().range(); }
 bool in_device_range(uintptr_t address) { return memory().contains(address); }
 size_t device_bytes_in_use() { return memory().used(); }
 
@@ -166,25 +185,25 @@ using cpu_device::report;
 extern "C" {
 
 cudaError_t cudaMalloc(void** ptr, size_t size) {
-  return allocate_for_api(ptr, size, MemoryKind::kDevice);
+  return allocate_for_api(ptr, size, MemoryKind::kDevice, __builtin_return_address(0));
 }
 cudaError_t cudaMallocAsync(void** ptr, size_t size, cudaStream_t) {
-  return allocate_for_api(ptr, size, MemoryKind::kDevice);
+  return allocate_for_api(ptr, size, MemoryKind::kDevice, __builtin_return_address(0));
 }
 cudaError_t cudaMallocFromPoolAsync(void** ptr, size_t size, cudaMemPool_t, cudaStream_t) {
-  return allocate_for_api(ptr, size, MemoryKind::kDevice);
+  return allocate_for_api(ptr, size, MemoryKind::kDevice, __builtin_return_address(0));
 }
 cudaError_t cudaMallocManaged(void** ptr, size_t size, unsigned int flags) {
   if (size == 0 || (flags != cudaMemAttachGlobal && flags != cudaMemAttachHost)) {
     return report(cudaErrorInvalidValue);
   }
-  return allocate_for_api(ptr, size, MemoryKind::kManaged);
+  return allocate_for_api(ptr, size, MemoryKind::kManaged, __builtin_return_address(0));
 }
 cudaError_t cudaMallocHost(void** ptr, size_t size) {
-  return allocate_for_api(ptr, size, MemoryKind::kHost);
+  return allocate_for_api(ptr, size, MemoryKind::kHost, __builtin_return_address(0));
 }
 cudaError_t cudaHostAlloc(void** ptr, size_t size, unsigned int) {
-  return allocate_for_api(ptr, size, MemoryKind::kHost);
+  return allocate_for_api(ptr, size, MemoryKind::kHost, __builtin_return_address(0));
 }
 cudaError_t cudaHostGetDevicePointer(void** device_ptr, void* host_ptr, unsigned int) {
   const auto allocation = cpu_device::find_allocation(host_ptr);
@@ -197,13 +216,16 @@ cudaError_t cudaHostGetDevicePointer(void** device_ptr, void* host_ptr, unsigned
 cudaError_t cudaMallocPitch(void** ptr, size_t* pitch, size_t width, size_t height) {
   if (pitch == nullptr) return report(cudaErrorInvalidValue);
   *pitch = cpu_device::round_up(width, 512);
-  return allocate_for_api(ptr, *pitch * height, MemoryKind::kDevice);
+  return allocate_for_api(ptr, *pitch * height, MemoryKind::kDevice, __builtin_return_address(0));
 }
 cudaError_t cudaMalloc3D(struct cudaPitchedPtr* ptr, struct cudaExtent extent) {
   if (ptr == nullptr) return report(cudaErrorInvalidValue);
   ptr->xsize = extent.width;
   ptr->ysize = extent.height;
-  return cudaMallocPitch(&ptr->ptr, &ptr->pitch, extent.width, extent.height * extent.depth);
+  ptr->pitch = cpu_device::round_up(extent.width, 512);
+  return allocate_for_api(
+      &ptr->ptr, ptr->pitch * extent.height * extent.depth, MemoryKind::kDevice,
+      __builtin_return_address(0));
 }
 cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int device) {
   if (pool == nullptr) return report(cudaErrorInvalidValue);
@@ -212,9 +234,13 @@ cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int device) {
   *pool = reinterpret_cast<cudaMemPool_t>(&default_pool);
   return report(cudaSuccess);
 }
-cudaError_t cudaFree(void* ptr) { return release_for_api(ptr, false); }
-cudaError_t cudaFreeAsync(void* ptr, cudaStream_t) { return release_for_api(ptr, false); }
-cudaError_t cudaFreeHost(void* ptr) { return release_for_api(ptr, true); }
+cudaError_t cudaFree(void* ptr) { return release_for_api(ptr, false, __builtin_return_address(0)); }
+cudaError_t cudaFreeAsync(void* ptr, cudaStream_t) {
+  return release_for_api(ptr, false, __builtin_return_address(0));
+}
+cudaError_t cudaFreeHost(void* ptr) {
+  return release_for_api(ptr, true, __builtin_return_address(0));
+}
 
 cudaError_t cudaMemGetInfo(size_t* free_bytes, size_t* total_bytes) {
   if (free_bytes == nullptr || total_bytes == nullptr) return report(cudaErrorInvalidValue);

@@ -32,6 +32,11 @@ std::optional<Allocation> nearest_allocation(uintptr_t address);
 // True when the address lies below the highest one handed out so far.
 bool was_allocated(uintptr_t address);
 bool in_device_range(uintptr_t address);
+struct AddressRange {
+  uintptr_t begin;
+  size_t size;
+};
+AddressRange device_range();
 
 // Bytes of device memory in use, counted as asked for and rounded up to 256.
 size_t device_bytes_in_use();

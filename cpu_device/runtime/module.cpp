@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <string_view>
 
 #include "registry.h"
@@ -30,6 +31,7 @@ struct Module {
   uintptr_t address = 0;  // searched for
   std::string path;
   uintptr_t base = 0;
+  uintptr_t image_begin = ~uintptr_t{0}, image_end = 0;
   uintptr_t segment_begin = 0, segment_end = 0;  // the segment with the address
   size_t tls_module = 0;
 };
@@ -49,6 +51,13 @@ int find_module(dl_phdr_info* info, size_t, void* data) {
   }
   if (!contains) return 0;
   module->path = info->dlpi_name;
+  for (int i = 0; i < info->dlpi_phnum; ++i) {
+    const ElfW(Phdr)& segment = info->dlpi_phdr[i];
+    if (segment.p_type != PT_LOAD) continue;
+    const uintptr_t begin = info->dlpi_addr + segment.p_vaddr;
+    module->image_begin = std::min(module->image_begin, begin);
+    module->image_end = std::max(module->image_end, begin + segment.p_memsz);
+  }
   module->base = info->dlpi_addr;
   module->tls_module = info->dlpi_tls_modid;
   return 1;
@@ -146,6 +155,8 @@ std::string run_addr2line(const std::string& path, uintptr_t offset) {
 void read_kernel_symbols(KernelInfo* kernel) {
   const auto address = reinterpret_cast<uintptr_t>(kernel->func);
   const Module module = module_of(address);
+  kernel->image_begin = module.image_begin;
+  kernel->image_end = module.image_end;
   kernel->code_begin = module.segment_begin;
   kernel->code_end = module.segment_end;
   kernel->tls_module = module.tls_module;

@@ -30,6 +30,8 @@ struct Configuration {
   dim3 grid, block;
   size_t shared_bytes;
   cudaStream_t stream;
+  const char* file;
+  int line;
 };
 thread_local Configuration configuration;
 
@@ -47,6 +49,13 @@ KernelInfo* find_kernel(const void* func) {
         kernel->static_shared < limit ? static_cast<int>(limit - kernel->static_shared) : 0;
   }
   return kernel;
+}
+
+std::vector<DeviceVariable> device_variables() {
+  const std::lock_guard lock(registry().mutex);
+  std::vector<DeviceVariable> all;
+  for (const auto& [begin, variable] : registry().variables) all.push_back(variable);
+  return all;
 }
 
 const DeviceVariable* find_variable(const void* address) {
@@ -86,8 +95,9 @@ int cpuDeviceRegisterVariable(const void* address, size_t size, const char* name
   return 0;
 }
 
-int cpuDevicePushConfiguration(dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream) {
-  cpu_device::configuration = {grid, block, shared_bytes, stream};
+int cpuDevicePushConfiguration(
+    dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream, const char* file, int line) {
+  cpu_device::configuration = {grid, block, shared_bytes, stream, file, line};
   return 0;
 }
 
@@ -97,6 +107,11 @@ void cpuDevicePopConfiguration(
   *block = cpu_device::configuration.block;
   *shared_bytes = cpu_device::configuration.shared_bytes;
   *stream = cpu_device::configuration.stream;
+}
+
+const char* cpuDeviceLaunchSite(int* line) {
+  *line = cpu_device::configuration.line;
+  return cpu_device::configuration.file;
 }
 
 unsigned long long cpuDeviceStaticBytes(void) {

@@ -25,6 +25,7 @@ struct KernelInfo {
   std::string name;                            // demangled, with its parameter types
   size_t static_shared = 0;  // bytes of __shared__ variables declared in the kernel's own body
   int max_dynamic_shared = 0;
+  uintptr_t image_begin = 0, image_end = 0;  // all of that program or library
   uintptr_t code_begin = 0,
             code_end = 0;  // executable segment of the program or library that holds it
   size_t tls_module = 0;   // of the program or library that holds it
@@ -42,6 +43,7 @@ struct DeviceVariable {
 // Null when the address is not a registered kernel. The pointer stays valid; the module's symbol table is read on
 // the first call for a kernel.
 KernelInfo* find_kernel(const void* func);
+std::vector<DeviceVariable> device_variables();
 // The variable that contains an address, or null.
 const DeviceVariable* find_variable(const void* address);
 

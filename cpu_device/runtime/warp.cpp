@@ -2,6 +2,7 @@
 #include <bit>
 
 #include "block.h"
+#include "checker.h"
 
 namespace cpu_device {
 namespace {
@@ -73,6 +74,10 @@ cpuDeviceWarpResult BlockRunner::warp_operation(
   const uint32_t own_bit = 1u << linear % kWarpSize;
   const bool active_mask = op == cpuDeviceWarpActive;
   if (!active_mask && (mask & own_bit) == 0) {
+    if (Checker::enabled()) {
+      Checker::instance().fault(
+          *this, "warp-mask", file, line, "the mask does not name the lane that calls");
+    }
     fail(
         cudaErrorLaunchFailure,
         std::string(name_of(op)) + " was called by lane " + std::to_string(linear % kWarpSize) +
@@ -142,6 +147,7 @@ bool BlockRunner::complete_warp_operation(unsigned warp, uint32_t mask) {
 }
 
 void BlockRunner::finish_lanes(unsigned warp, uint32_t lanes) {
+  if (Checker::enabled()) Checker::instance().warp_synchronised(warp);
   warps_[warp].waiting &= ~lanes;
   for (uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
     const unsigned linear = warp * kWarpSize + static_cast<unsigned>(std::countr_zero(rest));

@@ -57,7 +57,10 @@ def _step(argv: Sequence[str], what: str, preset: str, bar: Bar) -> None:
 
     finished = processes.run(processes.Command(argv, paths.ROOT), show, bar.tick)
     if finished.returncode != 0:
-        raise InternalError(f"could not {what} the preset {preset!r}", clean(finished.output))
+        output = [
+            line for line in clean(finished.output).split("\n") if not _NINJA_STEP.match(line)
+        ]
+        raise InternalError(f"could not {what} the preset {preset!r}", "\n".join(output))
 
 
 def _is_configured(folder: Path) -> bool:

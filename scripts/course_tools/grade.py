@@ -31,9 +31,12 @@ def main(arguments: Sequence[str]) -> int:
     seed = secrets.randbits(64) if options.seed is None else options.seed
     lessons = course.select(course.load(), options.lessons)
     lessons = course.select_by_checks(lessons, options.check)
+    # The judge takes one check at a time.
     tasks = [
-        judge.Task(one, _source(options, one), [c for c in options.check if c in one.points])
+        judge.Task(one, _source(options, one), check)
         for one in lessons
+        for check in (options.check or [""])
+        if not check or check in one.points
     ]
     _check_report_paths(options)
     device = options.device or devices.default()
@@ -57,7 +60,8 @@ def _grade(
     console = display.make_console()
     bin_dir = os.environ.get(JUDGE_DIR)
     if not bin_dir:
-        bin_dir = build.build_judges(console, device, [task.lesson for task in tasks])
+        lessons = {task.lesson.name: task.lesson for task in tasks}
+        bin_dir = build.build_judges(console, device, list(lessons.values()))
     total = sum(len(task.expected) for task in tasks)
     with display.Bar(console, f"grading on the {device} device, seed {seed:#x}", total) as bar:
 
@@ -70,9 +74,10 @@ def _grade(
             if options.verbose:
                 bar.line(f"{task.lesson.name}| {line}")
 
-        graded = judge.grade(
+        found = judge.grade(
             tasks, Path(bin_dir), device, seed, options.jobs, show_check, show_line, tick=bar.tick
         )
+    graded = results.merged(found)
     for path, text in ((options.json, report.as_json), (options.junit, report.as_junit)):
         if path is not None:
             report.write(path, text(info, graded))

@@ -32,17 +32,16 @@ class Task:
 
     lesson: Lesson
     source: Path
-    checks: Sequence[str] = ()  # these and what they depend on; empty for all
+    check: str = ""  # this one and what it depends on; empty for all
 
     @property
     def expected(self) -> list[str]:
         """The checks that must be in the judge's report."""
-        return [one for one in self.lesson.points if not self.checks or one in self.checks]
+        return [self.check] if self.check else list(self.lesson.points)
 
 
 OnCheck = Callable[[Task, str, str], None]  # task, check, the judge's line about it
 OnLine = Callable[[Task, str], None]
-OnEnd = Callable[[LessonResult], None]
 
 
 def grade(
@@ -53,21 +52,15 @@ def grade(
     jobs: int = 1,
     on_check: OnCheck = lambda task, check, line: None,
     on_line: OnLine = lambda task, line: None,
-    on_end: OnEnd = lambda result: None,
     tick: Callable[[], None] = lambda: None,
 ) -> list[LessonResult]:
     """Grades every task; a judge that fails spoils its own lesson only."""
-    results: dict[int, LessonResult] = {}
 
     def line_read(index: int, line: str) -> None:
         line = clean(line)
         on_line(tasks[index], line)
         if check := finished_check(tasks[index].lesson, line):
             on_check(tasks[index], check, line)
-
-    def judge_ended(index: int, finished: processes.Finished) -> None:
-        results[index] = _result(tasks[index], reports[index], finished)
-        on_end(results[index])
 
     with tempfile.TemporaryDirectory(prefix="course-grade-", ignore_cleanup_errors=True) as scratch:
         reports = [Path(scratch, f"{index}.json") for index in range(len(tasks))]
@@ -83,8 +76,8 @@ def grade(
         for command in commands:
             if not os.access(command.argv[0], os.X_OK):
                 raise InternalError(f"there is no judge {paths.shown(Path(command.argv[0]))}")
-        processes.run_all(commands, jobs, line_read, tick, judge_ended)
-    return [results[index] for index in range(len(tasks))]
+        ended = processes.run_all(commands, jobs, line_read, tick)
+        return [_result(*one) for one in zip(tasks, reports, ended, strict=True)]
 
 
 def _arguments(task: Task, bin_dir: Path, device: str, seed: int, report: Path) -> list[str]:
@@ -94,7 +87,7 @@ def _arguments(task: Task, bin_dir: Path, device: str, seed: int, report: Path) 
         f"--device={device}",
         f"--seed={seed:#x}",
         f"--stub-sha256={task.lesson.stub_sha256}",
-        *(f"--check={check}" for check in task.checks),
+        *([f"--check={task.check}"] if task.check else []),
         f"--gtest_output=json:{report}",
     ]
 

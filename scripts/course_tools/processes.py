@@ -70,7 +70,6 @@ def run_all(
     jobs: int,
     on_line: Callable[[int, str], None],
     tick: Callable[[], None],
-    on_end: Callable[[int, Finished], None] = lambda index, finished: None,
 ) -> list[Finished]:
     """Runs the commands, at most `jobs` at a time; callbacks get the command's index."""
     waiting = deque(enumerate(commands))
@@ -87,7 +86,6 @@ def run_all(
             for process in [one for one in running if one.is_over()]:
                 running.remove(process)
                 results[process.index] = process.finish(on_line)
-                on_end(process.index, results[process.index])
             tick()
     return [results[index] for index in range(len(commands))]
 

@@ -41,9 +41,18 @@ def format_suite(console: Console, _: str | None) -> list[Outcome]:
         for name, argv in commands.items():
             finished = processes.run(processes.Command(argv, paths.ROOT), tick=bar.tick)
             status = PASSED if finished.returncode == 0 else FAILED
-            outcomes.append(Outcome(name, status, clean(finished.output)))
+            outcomes.append(Outcome(name, status, _without_repeats(clean(finished.output))))
             bar.advance()
     return outcomes
+
+
+_UNFORMATTED = re.compile(r"(.+?):\d+:\d+: error: code should be clang-formatted")
+
+
+def _without_repeats(output: str) -> str:
+    """clang-format complains once for each place, in three lines; the files are enough."""
+    files = dict.fromkeys(_UNFORMATTED.findall(output))
+    return "\n".join(f"{file}: needs clang-format -i" for file in files) or output
 
 
 def _files() -> Iterator[Path]:

@@ -23,9 +23,9 @@ enum class Family {
 };
 
 inline constexpr Family kAllFamilies[] = {
-    Family::kRandn,  Family::kRising, Family::kFalling,  Family::kAllNeg200,
-    Family::kNeg2e4, Family::kNeg6e4, Family::kLogit1e4, Family::kUniform,
-    Family::kRowTag, Family::kOneHot, Family::kCancel,   Family::kDenorm,
+    Family::kRandn,     Family::kRising, Family::kFalling, Family::kLogit1e4,
+    Family::kAllNeg200, Family::kNeg2e4, Family::kNeg6e4,  Family::kUniform,
+    Family::kRowTag,    Family::kOneHot, Family::kCancel,  Family::kDenorm,
 };
 
 const char* family_name(Family family);   // "rising"

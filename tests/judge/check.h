@@ -30,11 +30,12 @@ struct Workshop {
   Seconds answer_limit{10};
   std::uint64_t seed = 0;
   std::map<std::string, Verdict> verdicts;  // of the checks that are finished
+  Evidence evidence{naive_mistakes(), {}};  // grows with every case that passes
 };
 
 class Check {
  public:
-  Check(const Workshop& workshop, std::string name);
+  Check(Workshop& workshop, std::string name);
 
   // Compiles the student's file and loads the library.
   void compiles();
@@ -88,11 +89,12 @@ class Check {
 
  private:
   Problem draw_next(const Case& shape);
+  void examine(const Problem& problem, const Answer& answer);
   Answer call(const Problem& problem, Ask ask);
   Runner& runner();
   void expect_refusal(const Case& shape, const Answer& answer, const std::vector<int>& errors);
 
-  const Workshop& workshop_;
+  Workshop& workshop_;
   std::string name_;
   std::unique_ptr<Runner> runner_;
   std::uint64_t cases_ = 0;

@@ -17,8 +17,9 @@ namespace {
 constexpr int kMostLines = 40;     // of compiler messages that are shown
 constexpr int kCompilerFault = 3;  // exit status with which the compiler driver blames itself
 
-[[noreturn]] void fail(const std::string& source, const std::string& details) {
-  throw Failure{"compile error", sanitised(source), details};
+// One line: "kernels/01_naive.cu is a directory, not a CUDA source file".
+[[noreturn]] void fail(const std::string& source, const std::string& what) {
+  throw Failure{"compile error", sanitised(source) + " " + what, ""};
 }
 
 }  // namespace
@@ -41,7 +42,7 @@ TemporaryDirectory::~TemporaryDirectory() {
 void require_source(const std::string& source) {
   struct stat status {};
   if (stat(source.c_str(), &status) != 0) {
-    if (errno == ENOENT || errno == ENOTDIR) fail(source, "there is no such file");
+    if (errno == ENOENT || errno == ENOTDIR) fail(source, "does not exist");
     fail(source, format("cannot be read: %s", std::strerror(errno)));
   }
   if (S_ISDIR(status.st_mode)) fail(source, "is a directory, not a CUDA source file");
@@ -61,14 +62,16 @@ void compile(
   std::size_t unexpected = 0;
   const Process::Event event = process.finish(limit, &unexpected);
   if (event == Process::Event::kTimedOut)
-    fail(source, format("the compiler did not finish within %.0f s", limit.count()));
+    fail(source, format("was not compiled within %.0f s", limit.count()));
   const std::string messages = first_lines(sanitised(process.output()), kMostLines);
   if (process.exited_with(kCompilerFault))
     throw InternalError("the compiler failed for reasons of its own\n" + messages);
   if (!process.exited_with(0))
-    fail(source, messages.empty() ? "the compiler " + process.ending() : messages);
+    throw Failure{
+        "compile error", sanitised(source) + " does not compile",
+        messages.empty() ? "the compiler " + process.ending() : messages};
   if (access(library.c_str(), R_OK) != 0)
-    fail(source, "the compiler reported no error, but wrote no library");
+    fail(source, "was compiled without an error, but there is no library");
 }
 
 }  // namespace judge

@@ -23,7 +23,7 @@ class Compile : public ::testing::Test {
     return path;
   }
 
-  // The details of the failure, "" if there is none.
+  // What the failure says, "" if there is none.
   std::string complaint(
       const std::string& source, const std::vector<std::string>& compiler = kCompiler,
       Seconds limit = Seconds{60}) {
@@ -31,7 +31,10 @@ class Compile : public ::testing::Test {
       compile(compiler, source, library(), limit);
     } catch (const Failure& failure) {
       EXPECT_EQ(failure.kind, "compile error");
-      return failure.details;
+      const std::string name = std::filesystem::path(source).filename();
+      const std::size_t said = failure.headline.find(name) + name.size();
+      return failure.headline.substr(said + 1) +
+             (failure.details.empty() ? "" : "\n" + failure.details);
     }
     return "";
   }
@@ -68,8 +71,8 @@ TEST_F(Compile, RemovesColours) {
 }
 
 TEST_F(Compile, NamesAMissingFile) {
-  EXPECT_EQ(complaint(directory_.path() + "/none.cu"), "there is no such file");
-  EXPECT_EQ(complaint(write("file", "") + "/none.cu"), "there is no such file");
+  EXPECT_EQ(complaint(directory_.path() + "/none.cu"), "does not exist");
+  EXPECT_EQ(complaint(write("file", "") + "/none.cu"), "does not exist");
 }
 
 TEST_F(Compile, NamesADirectory) {
@@ -85,7 +88,7 @@ TEST_F(Compile, DoesNotWaitForAPipe) {
 TEST_F(Compile, StopsACompilerThatDoesNotEnd) {
   EXPECT_EQ(
       complaint(write("slow.cu", ""), {"/bin/sh", "-c", "sleep 60"}, Seconds{0.2}),
-      "the compiler did not finish within 0 s");
+      "was not compiled within 0 s");
 }
 
 TEST_F(Compile, ACompilerThatCannotBeRunIsOurFault) {
@@ -97,7 +100,7 @@ TEST_F(Compile, ACompilerThatCannotBeRunIsOurFault) {
 TEST_F(Compile, ASilentCompilerIsNotBelieved) {
   EXPECT_EQ(
       complaint(write("good.cu", ""), {"/bin/sh", "-c", "exit 0"}),
-      "the compiler reported no error, but wrote no library");
+      "was compiled without an error, but there is no library");
 }
 
 TEST(TemporaryDirectoryTest, GoesAwayWithEverythingInIt) {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <numeric>
 
 #include "runner/protocol.h"
 #include "text.h"
@@ -12,10 +13,13 @@
 namespace judge {
 namespace {
 
-constexpr std::size_t kBadRows = 32;    // compared with the bank
-constexpr std::size_t kRightRows = 16;  // that a good explanation must also get right
-constexpr double kNoise = 1e-6;         // distances below this are all the same
-constexpr double kUnexplained = 0.05;   // of the distance to the reference may be left
+constexpr std::size_t kBadRows = 32;       // compared with the bank
+constexpr std::size_t kRightRows = 16;     // that a good explanation must also get right
+constexpr double kNoise = 1e-6;            // distances below this are all the same
+constexpr std::size_t kEvidenceRows = 16;  // of every case that passed, compared with each suspect
+constexpr std::size_t kEvidenceCases = 24;
+constexpr std::int64_t kEvidenceElements = 200'000;
+constexpr double kUnexplained = 0.05;  // of the distance to the reference may be left
 
 // Up to `most` elements, evenly spread.
 std::vector<std::int64_t> spread(const std::vector<std::int64_t>& all, std::size_t most) {
@@ -45,11 +49,45 @@ double distance(const std::vector<double>& a, const std::vector<double>& b) {
   return std::max(kNoise, std::sqrt(values + finiteness));
 }
 
+std::vector<std::int64_t> all_rows(const Case& shape) {
+  std::vector<std::int64_t> rows(shape.rows());
+  std::iota(rows.begin(), rows.end(), 0);
+  return rows;
+}
+
+// True if a kernel with this mistake, which may have spoilt the failed case, would also have failed one that passed.
+bool ruled_out(const Mistake& mistake, const Case& failed, const std::vector<Problem>& passed) {
+  const int tile = mistake.whole_tiles_of;
+  for (const Problem& problem : passed) {
+    // A kernel may treat fewer keys than a tile in a way of its own.
+    if (problem.shape.N_k < tile && failed.N_k >= tile) continue;
+    const std::vector<std::int64_t> rows = spread(all_rows(problem.shape), kEvidenceRows);
+    const std::vector<float> simulated = simulate(mistake, problem, rows);
+    if (simulated.empty()) continue;
+    std::vector<float> O(problem.shape.q_elements());
+    for (std::size_t n = 0; n < rows.size(); ++n)
+      std::copy_n(
+          simulated.begin() + n * problem.shape.d, problem.shape.d,
+          O.begin() + rows[n] * problem.shape.d);
+    if (!compare_rows(problem, O.data(), protocol::filler_bits(protocol::kO), rows).accepted())
+      return true;
+  }
+  return false;
+}
+
+std::vector<Problem> draw_passed(const std::vector<DrawnCase>& passed) {
+  std::vector<Problem> problems;
+  for (std::size_t n = passed.size(); n-- > 0 && problems.size() < kEvidenceCases;)
+    if (passed[n].shape.q_elements() + passed[n].shape.kv_elements() < kEvidenceElements)
+      problems.push_back(draw(passed[n].shape, passed[n].seed));
+  return problems;
+}
+
 }  // namespace
 
 Diagnosis diagnose(
     const Problem& problem, const float* O, const Comparison& comparison,
-    const std::vector<Mistake>& bank) {
+    const Evidence& evidence) {
   const int d = problem.shape.d;
   std::vector<std::int64_t> bad, right;
   for (std::size_t n = 0; n < comparison.rows.size(); ++n)
@@ -64,27 +102,30 @@ Diagnosis diagnose(
     reference.insert(reference.end(), exact.O.begin(), exact.O.end());
   }
 
-  // The closest simulation of each class.
+  // The closest simulation of each class, among those that explain the output and all that is known.
   struct Match {
     double distance;
     const Mistake* mistake;
   };
+  const double to_reference = distance(output, reference);
+  const std::vector<Problem> passed = draw_passed(evidence.passed);
   std::map<std::string, Match> best_of_class;
-  for (const Mistake& mistake : bank) {
+  for (const Mistake& mistake : evidence.bank) {
     const std::vector<float> simulated = simulate(mistake, problem, rows);
     if (simulated.empty()) continue;
     const double away = distance(output, {simulated.begin(), simulated.end()});
     const auto found = best_of_class.find(mistake.slug);
-    if (found == best_of_class.end() || away < found->second.distance)
-      best_of_class[mistake.slug] = {away, &mistake};
+    if (found != best_of_class.end() && away >= found->second.distance) continue;
+    if (away <= 2 * kUnexplained * to_reference && ruled_out(mistake, problem.shape, passed))
+      continue;
+    best_of_class[mistake.slug] = {away, &mistake};
   }
 
-  const double to_reference = distance(output, reference);
-  Match best{to_reference / 2, nullptr};  // no explanation unless clearly better
+  Match best{to_reference, nullptr};
   double runner_up = to_reference;
   for (const auto& [slug, match] : best_of_class) {
     if (match.distance < best.distance) {
-      if (best.mistake != nullptr) runner_up = std::min(runner_up, best.distance);
+      runner_up = best.distance;
       best = match;
     } else {
       runner_up = std::min(runner_up, match.distance);
@@ -173,16 +214,17 @@ Diagnosis diagnose_unwritten(const Case& shape, const Comparison& comparison) {
     whole_heads = whole_heads && (unwritten[head] == 0 || unwritten[head] == shape.N_q);
   }
   const std::int64_t first = first_unwritten[0];
-  if (tail && first > 0 && first < shape.N_q) {
+  const bool rest_is_right = comparison.wrong == 0 && comparison.not_finite == 0;
+  if (tail && first > 0 && first < shape.N_q && rest_is_right) {
     for (const int block : {32, 64, 128, 256, 512, 1024, 16, 8})
       if (shape.N_q / block * block == first)
         return {
             "grid-too-small",
             "the grid has N_q / (rows per block) blocks per head, rounded down: round up", true};
   }
-  if (!tail && whole_heads)
+  if (!tail && whole_heads && rest_is_right)
     return {"grid-misses-heads", "the grid does not cover every head of every batch", true};
-  if (tail && first == 0 && comparison.not_finite == 0 && comparison.wrong == 0 &&
+  if (tail && first == 0 && rest_is_right &&
       comparison.never_written == static_cast<std::int64_t>(comparison.rows.size()) * shape.d)
     return {"output-never-written", "the kernel writes nothing to O", true};
   return {};

@@ -17,10 +17,22 @@ struct Diagnosis {
   bool confident = false;  // the best match is twice as close as the best of any other class
 };
 
-// Compares a wrong output with every mistake of the bank and with the reference itself.
+// A problem as it can be drawn again.
+struct DrawnCase {
+  Case shape;
+  std::uint64_t seed = 0;
+};
+
+// What is known beside the wrong output.
+struct Evidence {
+  std::vector<Mistake> bank;      // what may be wrong
+  std::vector<DrawnCase> passed;  // what the same kernel got right before
+};
+
+// Compares a wrong output with every mistake of the bank and with the reference itself. Mistakes that would have
+// spoilt a case that passed are ruled out.
 Diagnosis diagnose(
-    const Problem& problem, const float* O, const Comparison& comparison,
-    const std::vector<Mistake>& bank);
+    const Problem& problem, const float* O, const Comparison& comparison, const Evidence& evidence);
 
 // Where a NaN in the output came from, read from its bits. This works on devices that keep the payload of a NaN, as
 // x86 does.

@@ -22,7 +22,7 @@ std::vector<std::int64_t> all_rows(const Case& c) {
 }
 
 Diagnosis diagnosis_of(const Problem& problem, const std::vector<float>& O) {
-  return diagnose(problem, O.data(), compare(problem, O.data(), kFiller), naive_mistakes());
+  return diagnose(problem, O.data(), compare(problem, O.data(), kFiller), {naive_mistakes(), {}});
 }
 
 // A shape on which hardly any two mistakes coincide.
@@ -38,7 +38,7 @@ std::vector<Problem> telling_problems() {
     c.inputs = family;
     problems.push_back(draw(c, 21));
   }
-  problems.push_back(draw({.N_q = 12, .N_k = 50, .d = 80}, 21));
+  problems.push_back(draw({.N_q = 12, .N_k = 50, .d = 103}, 21));
   problems.push_back(draw({.heads = 2, .N_q = 20, .N_k = 12, .d = 8}, 21));
   problems.push_back(draw({.N_q = 12, .N_k = 50, .d = 8, .inputs = Family::kLogit1e4}, 21));
   problems.push_back(
@@ -83,6 +83,19 @@ TEST(Diagnosis, IsNotConfidentBetweenMistakesThatCoincide) {
   EXPECT_FALSE(diagnosis.confident);
 }
 
+TEST(Diagnosis, RulesOutWhatCasesThatPassedContradict) {
+  // With 33 keys a missing last key and a missing last tile are the same; with 64 keys only one of them shows.
+  const Problem problem = draw({.N_q = 33, .N_k = 33, .d = 8}, 28);
+  const Mistake dropped = {.slug = "partial-tile-dropped", .whole_tiles_of = 32};
+  const std::vector<float> O = simulate(dropped, problem, all_rows(problem.shape));
+  EXPECT_FALSE(diagnosis_of(problem, O).confident);
+  const Evidence evidence = {naive_mistakes(), {{{.N_q = 64, .N_k = 64, .d = 8}, 29}}};
+  const Diagnosis diagnosis =
+      diagnose(problem, O.data(), compare(problem, O.data(), kFiller), evidence);
+  EXPECT_EQ(diagnosis.slug, "partial-tile-dropped");
+  EXPECT_TRUE(diagnosis.confident);
+}
+
 TEST(Diagnosis, ReadsTheOriginOfANanFromItsBits) {
   const auto origin = [](std::uint32_t bits) { return nan_origin(std::bit_cast<float>(bits)); };
   EXPECT_EQ(
@@ -120,6 +133,14 @@ TEST(Diagnosis, WholeHeadsMeanAGridThatMissesHeads) {
   EXPECT_EQ(
       describe_rows(problem.shape, comparison),
       "never written: 9 of 12 rows, in heads 1..3 of 4 (counted over all batches)");
+}
+
+TEST(Diagnosis, WrongRowsBesideUnwrittenOnesAreNotAGridThatIsTooSmall) {
+  const Problem problem = draw({.heads = 2, .N_q = 3, .N_k = 4, .d = 2}, 25);
+  std::vector<float> O = right_variants()[0].run(problem);
+  O[0] = 100;
+  for (int n = 3 * 2; n < 6 * 2; ++n) O[n] = std::bit_cast<float>(kFiller);
+  EXPECT_EQ(diagnose_unwritten(problem.shape, compare(problem, O.data(), kFiller)).slug, "");
 }
 
 TEST(Diagnosis, AnOutputThatWasNeverTouchedIsNamed) {

@@ -73,10 +73,6 @@ double relative_error(const Problem& problem, const float* O, const Comparison& 
   return size > 0 ? std::sqrt(difference / size) : INFINITY;
 }
 
-void append_looks_like(std::string* details, const Diagnosis& diagnosis) {
-  if (diagnosis.confident) *details += "\nlooks like: " + diagnosis.words;
-}
-
 // Changed floats of a buffer's guard zones, as offsets from the tensor: negative before it, else behind its end.
 struct GuardDamage {
   std::int64_t before = 0, behind = 0;
@@ -128,7 +124,6 @@ void examine_guards(const Case& c, const Answer& answer, int tensor, const float
     diagnosis = {
         "row-guard-missing",
         "threads without a query write: which threads of the last block have one?", true};
-  append_looks_like(&details, diagnosis);
   fail(c, "out of bounds", details, diagnosis);
 }
 
@@ -203,7 +198,7 @@ void examine_memory(const Problem& problem, const Answer& answer) {
 }
 
 void examine_values(
-    const Problem& problem, const Answer& answer, const std::vector<Mistake>& bank,
+    const Problem& problem, const Answer& answer, const Evidence& evidence,
     const std::vector<std::int64_t>& rows) {
   const Case& c = problem.shape;
   const float* const O = answer.O();
@@ -218,26 +213,27 @@ void examine_values(
     const Diagnosis diagnosis = diagnose_unwritten(c, comparison);
     std::string details = element_name(c, first.row, first.k) +
                           " still holds the NaN that was there before the launch\n" + pattern;
-    append_looks_like(&details, diagnosis);
     fail(c, "never written", details, diagnosis);
   }
   if (comparison.not_finite > 0) {
     const Element& first = comparison.first_not_finite;
     Diagnosis diagnosis = nan_origin(first.got);
-    if (diagnosis.slug.empty()) diagnosis = diagnose(problem, O, comparison, bank);
+    if (diagnosis.slug.empty()) diagnosis = diagnose(problem, O, comparison, evidence);
     const ReferenceRow reference = reference_row(problem, first.row);
     std::string details = format(
-        "%s = %g, expected %.5g\nthe scores of this row lie between %.4g and %.4g; expf overflows "
+        "%s = %s, expected %.5g\nthe scores of this row lie between %.4g and %.4g; expf overflows "
         "above "
         "88.7 and gives 0 below -103.9\n%s",
-        element_name(c, first.row, first.k).c_str(), static_cast<double>(first.got), first.expected,
-        reference.s_min, reference.s_max, pattern.c_str());
-    append_looks_like(&details, diagnosis);
+        element_name(c, first.row, first.k).c_str(),
+        std::isnan(first.got) ? "nan"
+        : first.got > 0       ? "inf"
+                              : "-inf",
+        first.expected, reference.s_min, reference.s_max, pattern.c_str());
     fail(c, "not finite", details, diagnosis);
   }
 
   const Element& worst = comparison.worst;
-  const Diagnosis diagnosis = diagnose(problem, O, comparison, bank);
+  const Diagnosis diagnosis = diagnose(problem, O, comparison, evidence);
   const bool precision = !diagnosis.confident && worst.ratio < kWrongFormula &&
                          relative_error(problem, O, comparison) < kLostPrecision;
   std::string details = format(
@@ -245,7 +241,6 @@ void examine_values(
       element_name(c, worst.row, worst.k).c_str(), static_cast<double>(worst.got), worst.expected,
       worst.ratio, pattern.c_str());
   if (precision) details += "\nall errors are small: the formula is right, digits are lost";
-  append_looks_like(&details, diagnosis);
   fail(c, precision ? "precision" : "wrong values", details, diagnosis);
 }
 

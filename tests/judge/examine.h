@@ -6,8 +6,8 @@
 
 #include <vector>
 
+#include "diagnosis.h"
 #include "inputs.h"
-#include "misconceptions.h"
 #include "runner_client.h"
 #include "verdict.h"
 
@@ -36,7 +36,7 @@ void examine_memory(const Problem& problem, const Answer& answer);
 
 // Elements of O that were never written, are not finite, or lie outside the rounding bound. Empty rows: all.
 void examine_values(
-    const Problem& problem, const Answer& answer, const std::vector<Mistake>& bank,
+    const Problem& problem, const Answer& answer, const Evidence& evidence,
     const std::vector<std::int64_t>& rows = {});
 
 // True if every element of O still holds what it held before the call.

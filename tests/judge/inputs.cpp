@@ -103,7 +103,7 @@ int Problem::visible_keys(std::int64_t row) const {
 }
 
 Problem draw(const Case& c, std::uint64_t seed) {
-  Problem problem{c, {}};
+  Problem problem{c, {}, seed};
   Inputs& inputs = problem.inputs;
   inputs.Q.resize(c.q_elements());
   inputs.K.resize(c.kv_elements());

@@ -18,6 +18,7 @@ struct Inputs {
 struct Problem {
   Case shape;
   Inputs inputs;
+  std::uint64_t seed = 0;  // what the inputs were drawn from
 
   // Rows of one head. row counts over batch, head and query; the key/value head follows from it.
   std::int64_t kv_head(std::int64_t row) const;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -12,6 +13,7 @@
 #include <set>
 #include <sstream>
 #include <stdexcept>
+#include <string_view>
 
 #include "build_paths.h"
 #include "compile.h"
@@ -62,22 +64,47 @@ std::string shell_word(const std::string& word) {
 // The command that repeats one check.
 std::string replay_command(const std::string& check) {
   std::string command = "scripts/grade " + run->lesson.number();
-  const std::filesystem::path directory = std::filesystem::path(run->options.source).parent_path();
-  if (directory.filename() == "solutions")
+  const std::filesystem::path source(run->options.source);
+  const std::string directory = source.has_parent_path() ? source.parent_path().string() : ".";
+  const auto is_ours = [&](const char* name) {
+    std::error_code ignored;
+    return std::filesystem::equivalent(
+        directory, std::filesystem::path(kSourceRoot) / name, ignored);
+  };
+  if (is_ours("solutions"))
     command += " --solutions";
-  else if (directory.filename() != "kernels")
-    command += " --kernels " + shell_word(directory.empty() ? "." : sanitised(directory.string()));
+  else if (!is_ours("kernels"))
+    command += " --kernels " + shell_word(sanitised(directory));
   return command + format(
                        " --check %s --seed 0x%llx", check.c_str(),
                        static_cast<unsigned long long>(run->options.seed));
+}
+
+// " (kernels/01_naive.cu:44, TODO 01.2)" if the misconception belongs to a gap that the file still names, else "".
+std::string gap_words(const std::string& slug) {
+  const auto gap = run->lesson.gaps.find(slug);
+  if (gap == run->lesson.gaps.end()) return "";
+  std::ifstream file(run->options.source);
+  int number = 0;
+  for (std::string line; std::getline(file, line);) {
+    ++number;
+    if (line.find("(" + gap->second + ")") != std::string::npos)
+      return format(
+          " (%s:%d, TODO %s)", sanitised(run->options.source).c_str(), number, gap->second.c_str());
+  }
+  return "";
 }
 
 Outcome failed(const CheckPlan& plan, const Failure& failure) {
   Outcome outcome;
   outcome.verdict = Verdict::kFail;
   outcome.kind = failure.kind;
-  outcome.message = failure.headline + "\n" + failure.details +
-                    "\nagain:      " + replay_command(plan.name) + "\nread:       " + plan.read;
+  outcome.message = failure.headline;
+  if (!failure.details.empty()) outcome.message += "\n" + failure.details;
+  if (failure.diagnosis.confident)
+    outcome.message +=
+        "\nlooks like: " + failure.diagnosis.words + gap_words(failure.diagnosis.slug);
+  outcome.message += "\nagain:      " + replay_command(plan.name) + "\nread:       " + plan.read;
   outcome.diagnosis = failure.diagnosis.slug;
   outcome.confident = failure.diagnosis.confident;
   outcome.case_json = failure.case_json;
@@ -147,7 +174,6 @@ void record(const Outcome& outcome) {
 
 // "FAIL            ragged            never written: N_q=33 ..."
 void print_line(const std::string& check, const Outcome& outcome) {
-  const std::string first = first_lines(outcome.message, 1);
   std::string remark = outcome.kind;
   const std::string said = outcome.message.substr(0, outcome.message.find('\n'));
   if (!said.empty()) remark += (remark.empty() ? "" : ": ") + said;
@@ -167,12 +193,12 @@ std::vector<std::string> split(const std::string& text, char separator) {
   return parts;
 }
 
-// "json:report.json": complains now instead of after the work.
-void require_writable_report() {
-  const std::string output = GTEST_FLAG_GET(output);
-  const std::size_t colon = output.find(':');
-  if (colon == std::string::npos) return;
-  const std::string path = output.substr(colon + 1);
+// "--gtest_output=json:report.json": complains now instead of after the work.
+void require_writable_report(const std::string& gtest_argument) {
+  const std::string_view option = "--gtest_output=";
+  const std::size_t colon = gtest_argument.find(':');
+  if (!gtest_argument.starts_with(option) || colon == std::string::npos) return;
+  const std::string path = gtest_argument.substr(colon + 1);
   const bool existed = std::filesystem::exists(path);
   if (!std::ofstream(path, std::ios::app))
     throw std::invalid_argument("the report cannot be written to " + path);
@@ -181,8 +207,8 @@ void require_writable_report() {
 
 std::string suite_name(const Lesson& lesson) { return "Lesson" + lesson.number(); }
 
-void select_checks(const Lesson& lesson, const std::string& only) {
-  if (only.empty()) return;
+// The gtest argument that selects one check and what it needs.
+std::string filter_argument(const Lesson& lesson, const std::string& only) {
   if (find_check(lesson, only) == nullptr) {
     std::string names;
     for (const CheckPlan& check : lesson.checks) names += " " + check.name;
@@ -194,7 +220,7 @@ void select_checks(const Lesson& lesson, const std::string& only) {
   std::string filter;
   for (const std::string& name : names)
     filter += (filter.empty() ? "" : ":") + suite_name(lesson) + "." + name;
-  GTEST_FLAG_SET(filter, filter);
+  return "--gtest_filter=" + filter;
 }
 
 bool is_untouched_stub(const Options& options) {
@@ -243,23 +269,28 @@ void run_check(const std::function<void(Check&)>& body) {
 }
 
 int lesson_main(int argc, char** argv, const Lesson& lesson) {
-  ::testing::InitGoogleTest(&argc, argv);
+  for (int n = 1; n < argc; ++n) {
+    if (std::string_view(argv[n]) != "--help" && std::string_view(argv[n]) != "-h") continue;
+    std::printf("usage: %s_test --source FILE [options]\n%s", lesson.name.c_str(), options_help());
+    return 0;
+  }
+  // gtest's arguments go to gtest.
+  std::vector<std::string> ours, gtests = {argv[0]};
+  for (int n = 1; n < argc; ++n)
+    (std::string_view(argv[n]).starts_with("--gtest_") ? gtests : ours).push_back(argv[n]);
+
   Run this_run;
   run = &this_run;
   this_run.lesson = lesson;
   try {
-    this_run.options = parse_options({argv + 1, argv + argc}, kBuildDevice);
-    if (this_run.options.help) {
-      std::printf(
-          "usage: %s_test --source FILE [options]\n%s", lesson.name.c_str(), options_help());
-      return 0;
-    }
+    this_run.options = parse_options(ours, kBuildDevice);
     if (this_run.options.device != kBuildDevice)
       throw std::invalid_argument(format(
           "this build grades on the %s device; for --device %s configure another one", kBuildDevice,
           this_run.options.device.c_str()));
-    select_checks(lesson, this_run.options.check);
-    require_writable_report();
+    if (!this_run.options.check.empty())
+      gtests.push_back(filter_argument(lesson, this_run.options.check));
+    for (const std::string& argument : gtests) require_writable_report(argument);
   } catch (const std::invalid_argument& error) {
     std::fprintf(stderr, "%s_test: %s\n", lesson.name.c_str(), error.what());
     return kExitUsage;
@@ -281,6 +312,11 @@ int lesson_main(int argc, char** argv, const Lesson& lesson) {
   workshop.compiler = split(kBuildCompiler, ';');
   workshop.seed = this_run.options.seed;
 
+  std::vector<char*> gtest_argv;
+  for (std::string& argument : gtests) gtest_argv.push_back(argument.data());
+  int gtest_argc = static_cast<int>(gtest_argv.size());
+  gtest_argv.push_back(nullptr);
+  ::testing::InitGoogleTest(&gtest_argc, gtest_argv.data());
   auto& listeners = ::testing::UnitTest::GetInstance()->listeners();
   delete listeners.Release(listeners.default_result_printer());  // print_line() says it all
   std::printf(

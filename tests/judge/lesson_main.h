@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ struct CheckPlan {
 struct Lesson {
   std::string name;  // "01_naive"
   std::vector<CheckPlan> checks;
+  // Which gap of the stub a misconception belongs to: "scale-missing" -> "01.2".
+  std::map<std::string, std::string> gaps;
   std::string number() const { return name.substr(0, 2); }
 };
 

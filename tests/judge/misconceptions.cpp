@@ -10,7 +10,6 @@ namespace judge {
 namespace {
 
 constexpr std::int64_t kMostWork = 20'000'000;  // multiplications of one simulation
-constexpr int kTiles[] = {8, 16, 32, 64, 128, 256};
 
 // Where the elements of a row are read: element k at first + k * step.
 struct Line {
@@ -70,7 +69,9 @@ class Simulation {
     for (const std::int64_t written : rows) {
       const std::int64_t row = mistake_.output_heads_inside ? row_behind(written) : written;
       const std::vector<float> p = mistake_.over_queries ? weights_over_queries(row) : weights(row);
-      std::vector<float> o(c_.d, 0.0f);
+      // Without a single key, 0 / 0 is left.
+      const bool no_key = end_key_ == first_key_;
+      std::vector<float> o(c_.d, no_key ? std::numeric_limits<float>::quiet_NaN() : 0.0f);
       for (int j = first_key_; j < end_key_ - mistake_.skip_last_values; ++j) {
         const Line v = key_or_value_line(row, j, false);
         for (int k = 0; k < c_.d; ++k) o[k] += p[j] * element(*values_, v, k);
@@ -120,6 +121,7 @@ class Simulation {
 
   // The normalised weights of one row.
   std::vector<float> weights(std::int64_t row) const {
+    if (mistake_.equal_weights) return std::vector<float>(c_.N_k, 1.0f / c_.N_k);
     const int visible = mistake_.causal ? static_cast<int>(std::clamp<std::int64_t>(
                                               row % c_.N_q + c_.N_k - c_.N_q + 1, 0, c_.N_k))
                                         : c_.N_k;
@@ -167,7 +169,7 @@ class Simulation {
         break;
       }
     }
-    for (float& weight : p) weight /= l;
+    for (float& weight : p) weight = l == 0 && mistake_.zero_without_weights ? 0 : weight / l;
     return p;
   }
 
@@ -278,14 +280,14 @@ std::vector<Mistake> naive_mistakes() {
        .words =
            "Q of a head is looked for head * N_k rows into the tensor; it is head * N_q rows in",
        .q_layout = Layout::kOtherSeqLen},
+      {.slug = "equal-weights",
+       .words = "every key gets the same weight: the scores play no part",
+       .equal_weights = true},
       {.slug = "k-and-v-swapped", .words = "K and V are swapped", .swap_k_and_v = true},
       {.slug = "softmax-over-queries",
        .words = "the weights of one key sum to 1 over the queries; softmax normalises over the "
                 "keys of one query",
        .over_queries = true},
-      {.slug = "no-max",
-       .words = "the largest score is not subtracted before exp(), which overflows above 88.7",
-       .maximum = Maximum::kNone},
       {.slug = "max-of-unscaled",
        .words = "the maximum is taken before the scores are scaled; a negative softmax_scale turns "
                 "it into the minimum",
@@ -320,33 +322,36 @@ std::vector<Mistake> naive_mistakes() {
        .words = "the loop over the keys ends at N_q instead of N_k",
        .keys_up_to_N_q = true},
   };
-  for (const float start : {0.0f, -1.0f, -100.0f, -1e4f, -5e4f})
+  for (const bool zero : {false, true}) {
     all.push_back(
-        {.slug = "max-start",
-         .words = format(
-             "the running maximum starts at %g, which is larger than every score of this row; "
-             "FLT_MIN is "
-             "the smallest positive float",
-             static_cast<double>(start)),
-         .maximum = Maximum::kTooHigh,
-         .maximum_start = start});
-  for (const int tile : kTiles) {
+        {.slug = "no-max",
+         .words = "the largest score is not subtracted before exp(), which overflows above 88.7",
+         .maximum = Maximum::kNone,
+         .zero_without_weights = zero});
+    for (const float start : {0.0f, -1.0f, -100.0f, -1e4f, -5e4f})
+      all.push_back(
+          {.slug = "max-start",
+           .words = "the maximum starts at a number (0, FLT_MIN, -10000, ...) that is larger than "
+                    "every score of "
+                    "this row; FLT_MIN is the smallest positive float",
+           .maximum = Maximum::kTooHigh,
+           .maximum_start = start,
+           .zero_without_weights = zero});
+  }
+  for (const int tile : {8, 16, 32, 64, 128, 256}) {
     all.push_back(
         {.slug = "partial-tile-dropped",
-         .words = format("the keys behind the last whole tile of %d are left out", tile),
+         .words = "the keys behind the last whole tile are left out",
          .whole_tiles_of = tile});
     all.push_back(
         {.slug = "padding-counted",
-         .words = format(
-             "the denominator counts padding up to a multiple of %d as keys with score 0; exp(0) "
-             "is 1",
-             tile),
+         .words = "the denominator counts padding as keys with score 0, and exp(0) is 1",
          .padded_to = tile});
   }
   for (const int multiple : {2, 4, 8, 16, 32})
     all.push_back(
         {.slug = "dot-partial",
-         .words = format("the dot product ends at the last multiple of %d of head_dim", multiple),
+         .words = "the dot product leaves out the last elements of a row",
          .dot_multiple_of = multiple});
   for (const int most : {32, 64})
     all.push_back(
@@ -371,6 +376,7 @@ std::vector<float> simulate(
   if (mistake.whole_tiles_of > 0 && c.N_k % mistake.whole_tiles_of == 0) return {};
   if (mistake.padded_to > 0 && c.N_k % mistake.padded_to == 0) return {};
   if (mistake.dot_multiple_of > 0 && c.d % mistake.dot_multiple_of == 0) return {};
+  if (mistake.dot_multiple_of > c.d) return {};
   if (mistake.dot_at_most > 0 && c.d <= mistake.dot_at_most) return {};
   return Simulation(mistake, problem).run(rows);
 }

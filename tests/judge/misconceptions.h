@@ -41,11 +41,13 @@ struct Mistake {
   bool output_heads_inside = false;     // O is written as [batch, seq_len, heads, d]
   bool swap_k_and_v = false;
   Maximum maximum = Maximum::kExact;
-  float maximum_start = 0;  // for kTooHigh
-  bool base_two = false;    // exp2 instead of exp
+  float maximum_start = 0;            // for kTooHigh
+  bool zero_without_weights = false;  // 0 instead of 0 / 0 where every weight underflows
+  bool base_two = false;              // exp2 instead of exp
   Denominator denominator = Denominator::kSum;
   bool over_queries = false;  // softmax along the wrong axis
   bool causal = false;        // a mask that nobody asked for
+  bool equal_weights = false;
   int skip_first_keys = 0;
   int skip_last_keys = 0;
   int skip_last_values = 0;   // in the weighted sum only

@@ -27,10 +27,6 @@ Options parse_options(
   options.device = default_device;
   for (std::size_t n = 0; n < arguments.size(); ++n) {
     std::string name = arguments[n], value;
-    if (name == "--help" || name == "-h") {
-      options.help = true;
-      return options;
-    }
     const std::size_t equals = name.find('=');
     const bool known = [&] {
       const std::string bare = name.substr(0, equals);

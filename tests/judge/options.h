@@ -13,7 +13,6 @@ struct Options {
   std::uint64_t seed = 0x5eed1234;
   std::string check;        // "" for all
   std::string stub_sha256;  // "" if there is no stub to recognise
-  bool help = false;
 };
 
 // Throws std::invalid_argument with one line that says what is wrong. default_device is used without --device.

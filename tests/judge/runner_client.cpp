@@ -14,6 +14,7 @@ using protocol::Request;
 constexpr std::uint32_t kGuardFloats = 4096;  // 16 KiB on each side of a tensor
 constexpr Seconds kFinishLimit{5};
 constexpr int kPrintedLines = 5;
+constexpr double kRowsPerLimit = 10'000;  // so many rows get the time limit once more
 
 // Fixed-size text fields may come without an end.
 template <std::size_t kSize>
@@ -66,7 +67,7 @@ void Runner::load() {
     process_.kill_group();
     throw InternalError("the runner does not start\n" + sanitised(process_.output()));
   }
-  receive({}, &hello, sizeof(hello), "while the library was loaded");
+  receive({}, &hello, sizeof(hello), "while the library was loaded", limit_);
   if (hello.magic != protocol::kMagic || hello.version != protocol::kVersion)
     throw Failure{
         "protocol", "loading the library",
@@ -114,14 +115,18 @@ Answer Runner::ask(const Problem& problem, const Ask& ask) {
 
   const std::string doing = problem.shape.words();
   Reply& reply = answer.reply;
-  receive(message, &reply, sizeof(reply), doing.c_str());
+  // A block per row may be slow where there are tens of thousands of rows.
+  const Seconds limit =
+      ask.sample_blocks ? limit_
+                        : limit_ * (1 + static_cast<double>(problem.shape.rows()) / kRowsPerLimit);
+  receive(message, &reply, sizeof(reply), doing.c_str(), limit);
   if (reply.magic != protocol::kMagic || reply.version != protocol::kVersion ||
       reply.sequence != request.sequence || reply.payload_bytes != protocol::reply_payload(request))
     throw Failure{
         "protocol", problem.shape.words(),
         "something other than the runner wrote to the judge's pipe"};
   answer.buffers.resize(reply.payload_bytes / sizeof(float));
-  receive({}, answer.buffers.data(), reply.payload_bytes, doing.c_str());
+  receive({}, answer.buffers.data(), reply.payload_bytes, doing.c_str(), limit);
   terminate(reply.returned_text);
   terminate(reply.launch_failed_text);
   terminate(reply.last_error_text);
@@ -142,16 +147,17 @@ void Runner::finish() {
         format("the process wrote %zu more bytes to the judge's pipe than its answer", unexpected)};
 }
 
-void Runner::receive(std::string_view request, void* reply, std::size_t size, const char* doing) {
+void Runner::receive(
+    std::string_view request, void* reply, std::size_t size, const char* doing, Seconds limit) {
   std::size_t received = 0;
-  switch (process_.exchange(request, reply, size, limit_, &received)) {
+  switch (process_.exchange(request, reply, size, limit, &received)) {
     case Process::Event::kDone:
       return;
     case Process::Event::kTimedOut:
       process_.kill_group();
       throw Failure{
           "hang", doing,
-          format("no answer within %.0f s: the process was stopped", limit_.count()) + printed()};
+          format("no answer within %.0f s: the process was stopped", limit.count()) + printed()};
     case Process::Event::kEnded:
       ended(doing, received, size);
   }

@@ -47,7 +47,8 @@ class Runner {
   void finish();
 
  private:
-  void receive(std::string_view request, void* reply, std::size_t size, const char* doing);
+  void receive(
+      std::string_view request, void* reply, std::size_t size, const char* doing, Seconds limit);
   [[noreturn]] void ended(const char* doing, std::size_t received, std::size_t wanted);
   std::string printed() const;
 

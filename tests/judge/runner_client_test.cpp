@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdint>
 #include <cstring>
 #include <ostream>
 
@@ -173,6 +174,34 @@ TEST(RunnerClient, ADryRunOfAHugeProblemCostsNothing) {
   const Answer answer = runner.ask(problem, {.dry_run = true});
   EXPECT_EQ(answer.reply.peak_bytes, 0u);
   EXPECT_TRUE(answer.buffers.empty());
+}
+
+TEST(RunnerClient, EveryAllocationIsCounted) {
+  for (const bool dry_run : {false, true}) {
+    Runner runner(JUDGE_RUNNER, library("keeps_memory"), Seconds{20});
+    LOAD_OR_SKIP(runner);
+    const Answer first = runner.ask(draw(kSmall, 1), {.dry_run = dry_run});
+    ASSERT_EQ(first.reply.returned, kSuccess) << first.reply.returned_text;
+    EXPECT_EQ(first.reply.allocations, 5u);
+    EXPECT_EQ(first.reply.frees, 4u);
+    EXPECT_EQ(first.reply.held_bytes, 1000u);
+    EXPECT_EQ(first.reply.peak_bytes, 4 * 1000u + 1024);  // a pitched row is padded
+    // What was kept counts again.
+    const Answer second = runner.ask(draw(kSmall, 2), {.dry_run = dry_run});
+    EXPECT_EQ(second.reply.held_bytes, 2000u);
+    EXPECT_EQ(second.reply.peak_bytes, 5 * 1000u + 1024);
+  }
+}
+
+TEST(RunnerClient, AnAllocationThatCannotBeIsReported) {
+  for (const bool dry_run : {false, true}) {
+    Runner runner(JUDGE_RUNNER, library("asks_for_too_much"), Seconds{20});
+    LOAD_OR_SKIP(runner);
+    const Answer answer = runner.ask(draw(kSmall, 1), {.dry_run = dry_run});
+    EXPECT_EQ(answer.reply.returned, kMemoryAllocation);
+    EXPECT_EQ(answer.reply.failed_bytes, SIZE_MAX - 4095);
+    EXPECT_EQ(answer.reply.held_bytes, 0u);
+  }
 }
 
 // A runner must end on a malformed request, not obey it.

@@ -133,10 +133,8 @@ inline void fill_buffer(const Request& request, int tensor, const float* element
   const std::uint32_t filler = filler_bits(tensor);
   const std::uint64_t first = std::uint64_t{request.guard_floats} + request.offset_floats[tensor];
   const std::uint64_t count = request.elements[tensor];
-  for (std::uint64_t n = 0; n < buffer_floats(request, tensor); ++n) {
-    if (elements != nullptr && n == first) n += count;
-    if (n < buffer_floats(request, tensor)) std::memcpy(buffer + n, &filler, sizeof(filler));
-  }
+  const std::uint64_t total = buffer_floats(request, tensor);
+  for (std::uint64_t n = 0; n < total; ++n) std::memcpy(buffer + n, &filler, sizeof(filler));
   if (elements != nullptr && count > 0)
     std::memcpy(buffer + first, elements, count * sizeof(float));
 }

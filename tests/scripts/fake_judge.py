@@ -50,8 +50,7 @@ def properties(check: str, word: str, seed: str) -> dict[str, str]:
 
 def main() -> int:
     words = dict(word.partition("=")[::2] for word in os.environ["FAKE_JUDGE"].split(",") if word)
-    arguments = [argument.lstrip("-").partition("=")[::2] for argument in sys.argv[1:]]
-    options = dict(arguments)
+    options = dict(argument.lstrip("-").partition("=")[::2] for argument in sys.argv[1:])
     if "ECHO" in words:
         print("arguments", *sys.argv[1:], flush=True)
     if "SLEEP" in words:
@@ -60,11 +59,11 @@ def main() -> int:
         time.sleep(1000)
     if "CRASH" in words:
         os.kill(os.getpid(), signal.SIGSEGV)
-    chosen = [value for name, value in arguments if name == "check"]
+    chosen = options.get("check")
     entries = []
     is_second = "02_tiled" in sys.argv[0]
     for check in CHECKS + ["traffic"] * is_second:
-        if words.get(check) == "silent" or (chosen and check not in ["compiles", *chosen]):
+        if words.get(check) == "silent" or (chosen and check not in ("compiles", chosen)):
             continue
         found = properties(check, words.get(check, "pass"), options["seed"])
         print(f"{found['verdict']:<15} {check:<16} {found.get('kind', '')}", flush=True)

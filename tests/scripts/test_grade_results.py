@@ -116,8 +116,19 @@ def test_one_check_brings_what_it_depends_on(repository: Repository) -> None:
     assert (lesson["verdict"], lesson["points"], lesson["max_points"]) == ("PASS", 50, 50)
 
 
+def test_several_checks_at_once(repository: Repository) -> None:
+    report = repository.report("--check", "ragged", "--check", "one_tile", judge="ragged=fail")
+    lesson = report["lessons"][0]
+    found = [(check["check"], check["verdict"]) for check in lesson["checks"]]
+    assert found == [("compiles", "PASS"), ("one_tile", "PASS"), ("ragged", "FAIL")]
+    assert (lesson["points"], lesson["max_points"]) == (60, 100)
+
+
 def test_a_check_selects_the_lessons_that_have_it(repository: Repository) -> None:
-    result = repository.grade("--check", "traffic", judge="ECHO")
+    result = repository.grade("--check", "traffic", "--check", "ragged", "--verbose", judge="ECHO")
+    asked = [line for line in result.stdout.split("\n") if "arguments" in line]
+    assert [line.split("|")[0] for line in asked] == ["01_naive", "02_tiled", "02_tiled"]
+    result = repository.grade("--check", "traffic")
     assert "01_naive" not in result.stdout
 
 

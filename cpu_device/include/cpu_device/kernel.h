@@ -18,18 +18,29 @@ extern "C" {
 // True on a thread that is running a kernel.
 bool cpuDeviceInKernel(void);
 // Keeps the launch configuration until the stub takes it, as nvcc's generated code does.
-int cpuDevicePushConfiguration(dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream);
+int cpuDevicePushConfiguration(
+    dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream, const char* file, int line);
+// File and line of the calling thread's last <<<>>>.
+const char* cpuDeviceLaunchSite(int* line);
 void cpuDevicePopConfiguration(dim3* grid, dim3* block, size_t* shared_bytes, cudaStream_t* stream);
 // Makes a kernel known: its address, a function that calls it with the arguments that args points to, and the most
 // threads per block that it allows (0: as many as the device).
 int cpuDeviceRegisterKernel(const void* func, void (*invoke)(void** args), unsigned max_threads);
+// For cucc --check: the place of a __shared__ variable, and of the block's dynamic shared memory.
+void* cpuDeviceAddShared(size_t size, const char* name);
+void* cpuDeviceDynamicShared(void);
 int cpuDeviceRegisterVariable(const void* address, size_t size, const char* name);
 }
 
+// Launch machinery, whose accesses are not the program's: cucc --check leaves it uninstrumented.
+#define CPU_DEVICE_UNCHECKED __attribute__((no_sanitize("thread")))
+
 namespace cpu_device {
 
-inline int configure(dim3 grid, dim3 block, size_t shared_bytes = 0, cudaStream_t stream = 0) {
-  return cpuDevicePushConfiguration(grid, block, shared_bytes, stream);
+inline int configure(
+    dim3 grid, dim3 block, size_t shared_bytes = 0, cudaStream_t stream = 0,
+    const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+  return cpuDevicePushConfiguration(grid, block, shared_bytes, stream, file, line);
 }
 
 // F is the kernel's address, MaxThreads the first argument of its __launch_bounds__ (0: it has none).
@@ -38,7 +49,7 @@ struct Kernel;
 
 template <class... P, void (*F)(P...), unsigned MaxThreads>
 struct Kernel<F, MaxThreads> {
-  static void stub(P... args) {
+  CPU_DEVICE_UNCHECKED static void stub(P... args) {
     (void)registered;
     dim3 grid, block;
     size_t shared_bytes = 0;
@@ -51,10 +62,12 @@ struct Kernel<F, MaxThreads> {
 
  private:
   template <size_t... I>
-  static void call([[maybe_unused]] void** args, std::index_sequence<I...>) {
+  CPU_DEVICE_UNCHECKED static void call([[maybe_unused]] void** args, std::index_sequence<I...>) {
     F(*static_cast<P*>(args[I])...);
   }
-  static void invoke(void** args) { call(args, std::index_sequence_for<P...>{}); }
+  CPU_DEVICE_UNCHECKED static void invoke(void** args) {
+    call(args, std::index_sequence_for<P...>{});
+  }
   static inline const int registered =
       cpuDeviceRegisterKernel(reinterpret_cast<const void*>(F), &invoke, MaxThreads);
 };

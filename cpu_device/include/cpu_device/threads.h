@@ -5,12 +5,20 @@
 
 #include "../vector_types.h"
 
+namespace cpu_device {
+// What blockDim and gridDim are: dim3 without a constructor, so that the compiler takes them for constants.
+struct BuiltinDim {
+  unsigned int x, y, z;
+  operator dim3() const { return dim3(x, y, z); }
+};
+}  // namespace cpu_device
+
 // Constant for as long as a thread lives, hence const here: reads are not accesses of the program.
 // The runtime sets them whenever it switches threads.
 extern __thread const uint3 threadIdx;
 extern __thread const uint3 blockIdx;
-extern __thread const dim3 blockDim;
-extern __thread const dim3 gridDim;
+extern __thread const cpu_device::BuiltinDim blockDim;
+extern __thread const cpu_device::BuiltinDim gridDim;
 constexpr int warpSize = 32;
 
 extern "C" {

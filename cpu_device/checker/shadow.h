@@ -1,0 +1,59 @@
+// Shadow memory: for every 4-byte word of device and shared memory, who wrote and who read it last, and which of its
+// bytes hold a value.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace cpu_device {
+
+// Who accessed a word: the thread's linear id in its block, and how many warp synchronisations its warp had passed.
+struct Accessor {
+  uint32_t thread : 10;
+  uint32_t warp_interval : 22;
+
+  unsigned warp() const { return thread / 32; }
+};
+
+// When: intervals are numbered through the whole run; every launch, block and barrier begins a new one. 0 is never.
+struct WordShadow {
+  uint32_t write_interval;
+  Accessor writer;
+  uint32_t write_code;  // low half of the code address
+  uint32_t read_interval;
+  Accessor reader;
+  uint32_t read_code;
+  uint32_t foreign_read_interval;  // last read by an earlier block of the launch
+  uint32_t foreign_read_code;
+  uint8_t initialised;                  // one bit per byte
+  uint8_t written, read, foreign_read;  // bytes of the last accesses
+  bool write_atomic : 1;
+  bool read_atomic : 1;
+  bool many_warps_read : 1;  // in read_interval
+  bool many_lanes_read : 1;  // of the reader's warp since its last synchronisation
+};
+static_assert(sizeof(WordShadow) == 40);
+
+// One allocation, __device__ variable or shared array as the checks see it.
+struct Region {
+  uintptr_t begin = 0;
+  size_t size = 0;
+  WordShadow* words = nullptr;  // of the word that contains begin, and on
+  const char* name = "";        // of a variable; "" for an allocation
+  bool shared = false;
+  bool freed = false;
+  bool initialised = false;    // as a whole, from the start: variables
+  uintptr_t allocated_at = 0;  // code address
+  uintptr_t read_only_begin = 0, read_only_end = 0;
+
+  bool contains(uintptr_t address, size_t bytes) const {
+    return address >= begin && address - begin <= size && bytes <= size - (address - begin);
+  }
+  WordShadow& word(uintptr_t address) const { return words[(address >> 2) - (begin >> 2)]; }
+};
+
+// Zeroed shadow words for a region, committed as they are touched.
+WordShadow* map_words(uintptr_t begin, size_t size);
+void unmap_words(WordShadow* words, uintptr_t begin, size_t size);
+
+}  // namespace cpu_device

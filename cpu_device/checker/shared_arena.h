@@ -1,0 +1,42 @@
+// Shared memory of a checked program: every __shared__ variable has a place of its own with red zones around it.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <vector>
+
+#include "shadow.h"
+
+namespace cpu_device {
+
+class SharedArena {
+ public:
+  static constexpr size_t kDynamicBytes = 256 * 1024;  // more than any GPU has
+  static constexpr size_t kBytes = 2 << 20;
+  static constexpr size_t kGranule = 256;
+
+  // The place of a variable, for good; called once for each.
+  void* add(size_t size, const char* name);
+  void* dynamic_base() const { return reinterpret_cast<void*>(begin()); }
+
+  bool contains(uintptr_t address) const { return address - begin() < kBytes; }
+  // The variable whose granule an address lies in, or null; the caller checks the bounds.
+  Region* find(uintptr_t address);
+  // The variable that ends or begins nearest: for messages.
+  const Region* nearest(uintptr_t address) const;
+
+  void begin_launch(size_t dynamic_bytes) { dynamic_.size = dynamic_bytes; }
+  // Fills everything with 0xFF, as a fast build does.
+  void poison();
+
+ private:
+  uintptr_t begin() const;
+
+  Region dynamic_;
+  std::vector<Region*> variables_;
+  Region* by_granule_[kBytes / kGranule] = {};
+  size_t used_ = kDynamicBytes + kGranule;
+};
+
+}  // namespace cpu_device
