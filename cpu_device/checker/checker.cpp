@@ -9,6 +9,7 @@
 #include "errors.h"
 #include "fault.h"
 #include "memory.h"
+#include "module.h"
 #include "registry.h"
 
 namespace cpu_device {
@@ -85,6 +86,12 @@ void Checker::freed(uintptr_t begin) {
     region->freed = true;
     unmap_words(region->words, region->begin, region->size);
     region->words = nullptr;
+  }
+}
+
+void Checker::all_freed() {
+  for (const auto& region : all_regions_) {
+    if (!region->freed) freed(region->begin);
   }
 }
 
@@ -166,9 +173,12 @@ void Checker::report_unseen_error() {
   unseen_error_.clear();
 }
 
-void Checker::program_ends() {
+void Checker::end_launch() {
   settle_pending_write();
   settle_bad_index("local-out-of-bounds");
+}
+
+void Checker::program_ends() {
   report_unseen_error();
   for (const auto& region : all_regions_) {
     if (region->freed || sticky_error() != cudaSuccess) continue;
@@ -207,6 +217,7 @@ void Checker::begin_launch(size_t dynamic_shared_bytes) {
     region->name = variable.name.c_str();
     region->words = map_words(region->begin, region->size);
     region->initialised = true;
+    region->constant = variable.constant;
     variables_.push_back(std::move(region));
   }
 }
@@ -249,14 +260,10 @@ void Checker::access(
   if (pending_) settle_pending_write();
   bool local = false;
   Region* const region = find(address, runner, &local);
-  if (bad_index_pending_) {
-    settle_bad_index(
-        region == nullptr       ? "local-out-of-bounds"
-        : region->shared        ? "shared-out-of-bounds"
-        : *region->name != '\0' ? "constant-out-of-bounds"
-                                : "global-out-of-bounds");
+  if (bad_index_pending_ && settle_bad_index_at(address, region, code)) return;
+  if (region == nullptr && local &&
+      check_near_variable(runner, address, size, is_write(kind), code))
     return;
-  }
   if (local) return;
   if (region == nullptr || region->freed || !region->contains(address, size)) {
     out_of_bounds(runner, address, size, region, is_write(kind), code);
@@ -312,7 +319,9 @@ void Checker::check_word(
   const uint32_t scope = region.shared ? block_begin_ : launch_begin_;
 
   uint8_t initialised = word.initialised;
-  if (region.shared && word.write_interval < block_begin_) initialised = 0;
+  if (region.shared && word.write_interval < block_begin_ && word.atomic_interval < block_begin_) {
+    initialised = 0;
+  }
   if (is_read(kind) && kind != Access::kCopy && !region.initialised &&
       (initialised & mask) != mask) {
     add(runner, Severity::kError, region.shared ? "uninitialised-shared" : "uninitialised-global",
@@ -324,13 +333,18 @@ void Checker::check_word(
         "write to memory that is only to be read: " + where_in(region, address));
   }
 
-  // A plain read beside an atomic write sees the old or the new value: loops around atomicCAS begin like that.
-  const bool harmless_write = word.write_atomic && (atomic || !write);
-  if (word.write_interval >= scope && (word.written & mask) != 0 && !harmless_write) {
+  if (word.write_interval >= scope && (word.written & mask) != 0) {
     const Order found = order(runner, word.write_interval, word.writer);
     if (found != Order::kOrdered) {
-      race(runner, region, address, size, found, write, code, word.write_code);
+      race(runner, region, address, size, found, write && !atomic, code, word.write_code);
     }
+  }
+  // A plain read beside an atomic write sees the old or the new value: loops around atomicCAS begin like that.
+  if (write && !atomic && word.atomic_interval >= scope && (word.atomically & mask) != 0) {
+    Order found = order(runner, word.atomic_interval, word.atomic_by);
+    if (word.atomic_interval == interval_ && word.many_warps_atomic) found = Order::kSameBlock;
+    if (found != Order::kOrdered)
+      race(runner, region, address, size, found, false, code, word.atomic_code);
   }
   if (write && !atomic && word.read_interval >= scope && (word.read & mask) != 0) {
     Order found = order(runner, word.read_interval, word.reader);
@@ -343,18 +357,23 @@ void Checker::check_word(
         found = Order::kSameWarp;
       }
     }
-    if (found != Order::kOrdered)
-      race(runner, region, address, size, found, false, code, word.read_code);
+    if (found != Order::kOrdered) {
+      const bool own = word.reader.thread == me.thread;
+      race(
+          runner, region, address, size, found, false, code,
+          own ? word.many_read_code : word.read_code);
+    }
   }
   if (write && !atomic && !region.shared && word.foreign_read_interval >= launch_begin_ &&
       (word.foreign_read & mask) != 0 && !handed_over(word.foreign_read_interval)) {
     race(runner, region, address, size, Order::kOtherBlock, false, code, word.foreign_read_code);
   }
 
-  if (is_read(kind)) {
+  if (is_read(kind) && !atomic) {
     if (word.read_interval == interval_) {
       // Readers that are ordered follow each other; of others both count.
       if (order(runner, word.read_interval, word.reader) != Order::kOrdered) {
+        word.many_read_code = word.read_code;
         if (word.reader.warp() != me.warp()) {
           word.many_warps_read = true;
         } else {
@@ -362,10 +381,8 @@ void Checker::check_word(
         }
       }
       word.read |= mask;
-      word.read_atomic = word.read_atomic && atomic;
     } else {
-      if (word.read_interval >= launch_begin_ && word.read_interval < block_begin_ &&
-          !word.read_atomic) {
+      if (word.read_interval >= launch_begin_ && word.read_interval < block_begin_) {
         word.foreign_read_interval = word.read_interval;
         word.foreign_read_code = word.read_code;
         word.foreign_read = word.read;
@@ -373,21 +390,26 @@ void Checker::check_word(
       word.many_warps_read = false;
       word.many_lanes_read = false;
       word.read = mask;
-      word.read_atomic = atomic;
     }
     word.read_interval = interval_;
     word.reader = me;
     word.read_code = static_cast<uint32_t>(code);
   }
-  if (write) {
-    const bool again = word.write_interval == interval_;
-    word.written = again ? word.written | mask : mask;
-    word.write_atomic = atomic;
+  if (write && atomic) {
+    const bool again = word.atomic_interval == interval_;
+    word.many_warps_atomic =
+        again && (word.many_warps_atomic || word.atomic_by.warp() != me.warp());
+    word.atomically = again ? word.atomically | mask : mask;
+    word.atomic_interval = interval_;
+    word.atomic_by = me;
+    word.atomic_code = static_cast<uint32_t>(code);
+  } else if (write) {
+    word.written = word.write_interval == interval_ ? word.written | mask : mask;
     word.write_interval = interval_;
     word.writer = me;
     word.write_code = static_cast<uint32_t>(code);
-    word.initialised = initialised | mask;
   }
+  if (write) word.initialised = initialised | mask;
 }
 
 // How the running thread stands to an access in an earlier or the present interval.
@@ -461,6 +483,67 @@ void Checker::bad_index(
   bad_index_pending_ = true;
 }
 
+// An access follows a bad index. If it is on the same line it is the one, and tells which kind of memory the array is in.
+bool Checker::settle_bad_index_at(uintptr_t address, const Region* region, uintptr_t code) {
+  const std::string line = source_line(code - 1);
+  const std::string wanted =
+      std::string(bad_index_.place.file) + ":" + std::to_string(bad_index_.place.line);
+  const auto base = [](const std::string& path) { return path.substr(path.rfind('/') + 1); };
+  if (base(line) != base(wanted)) {
+    settle_bad_index("local-out-of-bounds");
+    return false;
+  }
+  // Inside an allocation all is well with the access: the array is a local one, which no access shows.
+  if (region != nullptr && in_device_range(address)) {
+    settle_bad_index("local-out-of-bounds");
+    return false;
+  }
+  const Region* const variable = region == nullptr ? nearest_variable(address) : region;
+  settle_bad_index(
+      shared_.contains(address)                   ? "shared-out-of-bounds"
+      : in_device_range(address)                  ? "global-out-of-bounds"
+      : variable != nullptr && variable->constant ? "constant-out-of-bounds"
+      : variable != nullptr                       ? "global-out-of-bounds"
+                                                  : "local-out-of-bounds");
+  return true;
+}
+
+// The __device__ or __constant__ variable that ends or begins within a few KiB of an address.
+const Region* Checker::nearest_variable(uintptr_t address) const {
+  const Region* best = nullptr;
+  size_t distance = 4096;
+  for (const auto& region : variables_) {
+    const size_t here = address < region->begin ? region->begin - address
+                        : address >= region->begin + region->size
+                            ? address - region->begin - region->size
+                            : 0;
+    if (here < distance) {
+      distance = here;
+      best = region.get();
+    }
+  }
+  return best;
+}
+
+// Variables of the program that are none of the device's: a kernel gets there only by leaving one that is, or by a
+// pointer to host memory. Constants are read-only for the processor too, and are no one's mistake.
+bool Checker::check_near_variable(
+    const BlockRunner& runner, uintptr_t address, size_t size, bool write, uintptr_t code) {
+  if (runner.is_own_stack(address) || !is_writable_data(address)) return false;
+  const std::string what = std::string(write ? "write of " : "read of ") + bytes(size) + " ";
+  const Region* const near = nearest_variable(address);
+  const Place place{code, nullptr, 0};
+  if (near != nullptr) {
+    add(runner, Severity::kError,
+        near->constant ? "constant-out-of-bounds" : "global-out-of-bounds", place, {},
+        what + "outside " + name_of(*near));
+  } else {
+    add(runner, Severity::kError, "host-pointer", place, {},
+        what + "of a variable of the host: a kernel reaches only memory of the device");
+  }
+  return true;
+}
+
 void Checker::settle_bad_index(const char* kind) {
   if (!bad_index_pending_) return;
   bad_index_pending_ = false;
@@ -501,8 +584,8 @@ void Checker::out_of_bounds(
 
 void Checker::fault(
     const BlockRunner& runner, const char* kind, const char* file, int line,
-    const std::string& message) {
-  add(runner, Severity::kError, kind, {0, file, line}, {}, message);
+    const std::string& message, Place other) {
+  add(runner, Severity::kError, kind, {0, file, line}, other, message);
 }
 
 void Checker::add(

@@ -34,18 +34,22 @@ class Checker {
   // filled: host code may write there unseen, so everything counts as written.
   void allocated(uintptr_t begin, size_t size, bool filled, uintptr_t code);
   void freed(uintptr_t begin);
+  void all_freed();
   void invalid_free(uintptr_t address, uintptr_t code);
   void written_by_host(uintptr_t address, size_t size);
   bool mark_read_only(uintptr_t address, size_t size);
   void host_access(uintptr_t address, uintptr_t code);
   void launch_failed(const char* error, const char* file, int line);
-  void* add_shared(size_t size, const char* name) { return shared_.add(size, name); }
+  void* shared_place(const void* key, size_t size, const char* name) {
+    return shared_.place(key, size, name);
+  }
   void* dynamic_shared() const { return shared_.dynamic_base(); }
   void errors_seen() { unseen_error_.clear(); }
   void program_ends();
 
   // Device side.
   void begin_launch(size_t dynamic_shared_bytes);
+  void end_launch();
   void begin_block();
   void barrier_passed(unsigned returned, const char* file, int line);
   void warp_synchronised(unsigned warp) { ++warp_interval_[warp]; }
@@ -58,7 +62,12 @@ class Checker {
   // A fault that stopped the block, told at the places where its threads stand.
   void fault(
       const BlockRunner& runner, const char* kind, const char* file, int line,
-      const std::string& message);
+      const std::string& message, Place other = {});
+
+  void fault_at(
+      const BlockRunner& runner, const char* kind, uintptr_t code, const std::string& message) {
+    add(runner, Severity::kError, kind, {code + 1, nullptr, 0}, {}, message);
+  }
 
  private:
   enum class Order { kOrdered, kSameWarp, kSameBlock, kOtherBlock };
@@ -91,6 +100,10 @@ class Checker {
       const std::string& message) const;
   void settle_pending_write();
   void settle_bad_index(const char* kind);
+  bool settle_bad_index_at(uintptr_t address, const Region* region, uintptr_t code);
+  const Region* nearest_variable(uintptr_t address) const;
+  bool check_near_variable(
+      const BlockRunner& runner, uintptr_t address, size_t size, bool write, uintptr_t code);
   uintptr_t full_code(uint32_t low, uintptr_t near) const;
 
   Region** regions_ = nullptr;  // of device memory, by 64-KiB granule

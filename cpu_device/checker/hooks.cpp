@@ -65,7 +65,7 @@ void __tsan_init(void) {
 }
 void __tsan_func_entry(void*) {}
 void __tsan_func_exit(void) {}
-void __tsan_vptr_update(void**, void*) {}
+void __tsan_vptr_update(void** p, void*) { on_access(p, sizeof(*p), Access::kWrite, CALLER); }
 void __tsan_vptr_read(void**) {}
 
 #define CPU_DEVICE_HOOKS(size)                                                                    \
@@ -179,9 +179,28 @@ void __ubsan_handle_out_of_bounds(UbsanOutOfBounds* data, uintptr_t index) {
   Checker::instance().bad_index(
       *runner, data->file, static_cast<int>(data->line), value, data->array->name);
 }
+// -fsanitize=alignment: a pointer whose address does not suit its type.
+struct UbsanTypeMismatch {
+  const char* file;
+  uint32_t line, column;
+  const UbsanType* type;
+  unsigned char log_alignment, kind;
+};
+void __ubsan_handle_type_mismatch_v1(UbsanTypeMismatch* data, uintptr_t pointer) {
+  const BlockRunner* const runner = BlockRunner::current();
+  if (runner == nullptr || pointer == 0) return;
+  Checker::instance().fault(
+      *runner, "misaligned", data->file, static_cast<int>(data->line),
+      std::string("access to ") + data->type->name + " at an address that is not a multiple of " +
+          std::to_string(1u << data->log_alignment));
+}
 void __ubsan_handle_out_of_bounds_abort(UbsanOutOfBounds* data, uintptr_t index) {
   __ubsan_handle_out_of_bounds(data, index);
   abort();
+}
+
+void cpuDeviceReportFindings(void) {
+  if (Checker::enabled()) Checker::instance().program_ends();
 }
 
 int cpuDeviceMarkReadOnly(const void* pointer, size_t size) {
@@ -189,8 +208,8 @@ int cpuDeviceMarkReadOnly(const void* pointer, size_t size) {
   return Checker::instance().mark_read_only(reinterpret_cast<uintptr_t>(pointer), size) ? 1 : 0;
 }
 
-void* cpuDeviceAddShared(size_t size, const char* name) {
-  return Checker::instance().add_shared(size, name);
+void* cpuDeviceSharedPlace(const void* key, size_t size, const char* name) {
+  return Checker::instance().shared_place(key, size, name);
 }
 void* cpuDeviceDynamicShared(void) { return Checker::instance().dynamic_shared(); }
 

@@ -20,19 +20,24 @@ struct WordShadow {
   uint32_t write_interval;
   Accessor writer;
   uint32_t write_code;  // low half of the code address
+  uint32_t
+      atomic_interval;  // of atomic writes, which are kept apart: they race with plain ones only
+  Accessor atomic_by;
+  uint32_t atomic_code;
   uint32_t read_interval;
   Accessor reader;
   uint32_t read_code;
+  uint32_t many_read_code;         // of another reader in read_interval, where there are many
   uint32_t foreign_read_interval;  // last read by an earlier block of the launch
   uint32_t foreign_read_code;
   uint8_t initialised;                  // one bit per byte
   uint8_t written, read, foreign_read;  // bytes of the last accesses
-  bool write_atomic : 1;
-  bool read_atomic : 1;
-  bool many_warps_read : 1;  // in read_interval
-  bool many_lanes_read : 1;  // of the reader's warp since its last synchronisation
+  uint8_t atomically;                   // bytes of the last atomic writes
+  bool many_warps_atomic : 1;           // in atomic_interval
+  bool many_warps_read : 1;             // in read_interval
+  bool many_lanes_read : 1;             // of the reader's warp since its last synchronisation
 };
-static_assert(sizeof(WordShadow) == 40);
+static_assert(sizeof(WordShadow) == 56);
 
 // One allocation, __device__ variable or shared array as the checks see it.
 struct Region {
@@ -42,6 +47,7 @@ struct Region {
   const char* name = "";        // of a variable; "" for an allocation
   bool shared = false;
   bool freed = false;
+  bool constant = false;
   bool initialised = false;    // as a whole, from the start: variables
   uintptr_t allocated_at = 0;  // code address
   uintptr_t read_only_begin = 0, read_only_end = 0;

@@ -13,6 +13,12 @@ alignas(4096) unsigned char memory[SharedArena::kBytes];
 
 uintptr_t SharedArena::begin() const { return reinterpret_cast<uintptr_t>(memory); }
 
+void* SharedArena::place(const void* key, size_t size, const char* name) {
+  void*& place = places_[key];
+  if (place == nullptr) place = add(size, name);
+  return place;
+}
+
 void* SharedArena::add(size_t size, const char* name) {
   const size_t span = (size + kGranule - 1) / kGranule * kGranule;
   if (size > kBytes || used_ + span + kGranule > kBytes) {

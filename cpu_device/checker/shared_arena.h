@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <unordered_map>
 #include <vector>
 
 #include "shadow.h"
@@ -16,8 +17,8 @@ class SharedArena {
   static constexpr size_t kBytes = 2 << 20;
   static constexpr size_t kGranule = 256;
 
-  // The place of a variable, for good; called once for each.
-  void* add(size_t size, const char* name);
+  // The place of the variable that a key stands for: the same at every call.
+  void* place(const void* key, size_t size, const char* name);
   void* dynamic_base() const { return reinterpret_cast<void*>(begin()); }
 
   bool contains(uintptr_t address) const { return address - begin() < kBytes; }
@@ -31,9 +32,11 @@ class SharedArena {
   void poison();
 
  private:
+  void* add(size_t size, const char* name);
   uintptr_t begin() const;
 
   Region dynamic_;
+  std::unordered_map<const void*, void*> places_;
   std::vector<Region*> variables_;
   Region* by_granule_[kBytes / kGranule] = {};
   size_t used_ = kDynamicBytes + kGranule;

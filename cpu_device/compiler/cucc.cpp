@@ -2,29 +2,26 @@
 //   cucc [-c | -shared | -E] [-o OUT] [options] file.cu [more.cu file.cpp file.o ...]
 // Each .cu file is preprocessed by g++, rewritten line by line, and compiled by g++; then everything is linked with the
 // runtime. Exit status: 0, or 1 when a compiler or the linker refused, 2 for wrong usage, 3 when cucc itself failed.
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "rewriter.h"
-
-extern char** environ;
+#include "subprocess.h"
 
 namespace {
 
-using Strings = std::vector<std::string>;
+using cpu_device::run;
+using cpu_device::Strings;
+using cpu_device::ToolFailed;
 
 constexpr const char* kUsage =
     "usage: cucc [--check] [-c | -shared | -E] [-o OUT] [g++ options] file.cu [file.cpp file.o "
@@ -38,11 +35,6 @@ constexpr const char* kUsage =
 struct UsageError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
-// A program that cucc started has failed and has said why.
-struct ToolFailed {
-  int status;
-};
-
 struct Options {
   enum class Stop { kLink, kObject, kRewritten } stop = Stop::kLink;
   bool check = false;
@@ -155,66 +147,6 @@ Options parse(const Strings& arguments) {
   return options;
 }
 
-// Runs a command. input goes to its standard input; with capture its standard output is returned.
-std::string run(const Strings& command, const std::string* input, bool capture, bool verbose) {
-  if (verbose) {
-    for (const std::string& word : command) fprintf(stderr, "%s ", word.c_str());
-    fprintf(stderr, "\n");
-  }
-  int in[2] = {-1, -1}, out[2] = {-1, -1};
-  if ((input != nullptr && pipe2(in, O_CLOEXEC) != 0) || (capture && pipe2(out, O_CLOEXEC) != 0)) {
-    throw std::runtime_error(std::string("pipe: ") + strerror(errno));
-  }
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  if (input != nullptr) posix_spawn_file_actions_adddup2(&actions, in[0], 0);
-  if (capture) posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-  std::vector<char*> argv;
-  for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
-  argv.push_back(nullptr);
-  pid_t child;
-  const int error = posix_spawnp(&child, argv[0], &actions, nullptr, argv.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  if (input != nullptr) close(in[0]);
-  if (capture) close(out[1]);
-  if (error != 0) throw std::runtime_error("cannot run " + command[0] + ": " + strerror(error));
-
-  std::thread writer;
-  if (input != nullptr) {
-    writer = std::thread([&] {
-      size_t at = 0;
-      while (at < input->size()) {
-        const ssize_t n = write(in[1], input->data() + at, input->size() - at);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) break;
-        at += static_cast<size_t>(n);
-      }
-      close(in[1]);
-    });
-  }
-  std::string output;
-  if (capture) {
-    char buffer[1 << 16];
-    for (;;) {
-      const ssize_t n = read(out[0], buffer, sizeof buffer);
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) break;
-      output.append(buffer, static_cast<size_t>(n));
-    }
-    close(out[0]);
-  }
-  if (writer.joinable()) writer.join();
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  if (WIFSIGNALED(status)) {
-    throw std::runtime_error(
-        command[0] + " was ended by signal " + std::to_string(WTERMSIG(status)));
-  }
-  if (WEXITSTATUS(status) != 0) throw ToolFailed{1};
-  return output;
-}
-
 void append(Strings& list, const Strings& more) {
   list.insert(list.end(), more.begin(), more.end());
 }
@@ -249,8 +181,9 @@ void compile(const Options& options, const std::string& source, const std::strin
       "-Wno-sign-compare", "-Wno-volatile"};
   if (options.check) {
     append(
-        command, {"-fsanitize=thread", "-fsanitize=bounds", "--param",
-                  "tsan-instrument-func-entry-exit=0", "--param", "tsan-distinguish-volatile=1"});
+        command, {"-fsanitize=thread", "-fsanitize=bounds,alignment", "-fno-optimize-sibling-calls",
+                  "-Wno-tsan", "--param", "tsan-instrument-func-entry-exit=0", "--param",
+                  "tsan-distinguish-volatile=1"});
   }
   append(command, options.compile);
   append(command, {"-", "-o", object});

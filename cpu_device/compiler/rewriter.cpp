@@ -328,7 +328,7 @@ class Rewriter {
       ++end;
     }
     if (end >= tokens_.size()) return;
-    replace(tokens_[i], "static");
+    replace(tokens_[i], "");
     std::string sizes;
     for (const Range& declarator : split_at_commas(tokens_, {i + 1, end})) {
       const size_t name = declarator_name(declarator);
@@ -340,8 +340,9 @@ class Rewriter {
       insert(
           tokens_[declarator.end - 1].end(),
           " = reinterpret_cast<decltype(" + text +
-              ")>(*static_cast<char*>(::cpuDeviceAddShared(sizeof(" + text + "), \"" + text +
-              "\")))");
+              ")>(*static_cast<char*>(::cpuDeviceSharedPlace("
+              "[]() -> const void* { static char key; return &key; }(), sizeof(" +
+              text + "), \"" + text + "\")))");
       sizes += " __attribute__((used)) static __thread char cpu_device_size_of_" + text +
                "[sizeof(" + text + ")];";
     }
@@ -473,6 +474,8 @@ class Rewriter {
       }
     }
     if (end >= tokens_.size()) return;
+    const bool constant =
+        tokens_[i].is("__constant__") || (i + 1 < end && tokens_[i + 1].is("__constant__"));
     std::string registration;
     for (const Range& declarator : split_at_commas(tokens_, {i + 1, end})) {
       const size_t name = declarator_name(declarator);
@@ -481,7 +484,7 @@ class Rewriter {
       registration += " [[maybe_unused]] static const int cpu_device_variable_" +
                       std::to_string(variables_++) +
                       " = ::cpuDeviceRegisterVariable((const void*)&" + variable + ", sizeof(" +
-                      variable + "), \"" + variable + "\");";
+                      variable + "), \"" + variable + "\", " + (constant ? "1" : "0") + ");";
     }
     insert(tokens_[end].end(), registration);
   }

@@ -37,6 +37,10 @@ unsigned long long cpuDeviceStaticBytes(void);
  * 1 when it is in force, 0 when the program is not checked or ptr is no device memory. */
 int cpuDeviceMarkReadOnly(const void* ptr, size_t size);
 
+/* Writes the checked mode's findings as the end of the program would: for programs that end by _exit(). Does nothing
+ * where no checked code is loaded. */
+void cpuDeviceReportFindings(void);
+
 /* Text of the fault that stopped the last failing launch (several lines: what, file:line, thread, block), "" if none.
  * Valid until the next launch. */
 const char* cpuDeviceLastReport(void);

@@ -77,24 +77,35 @@ void BlockRunner::check_stuck(bool barriers_only) const {
     const Site site = other_sites_.begin()->second;
     Checker::instance().fault(
         *this, "divergent-barrier", site.file, site.line,
-        "threads of the block wait at another __syncthreads(), line " +
-            std::to_string(barrier_site_.line));
+        "threads of one block wait at different barriers",
+        {0, barrier_site_.file, barrier_site_.line});
     return;
   }
   for (unsigned linear = 0; linear < launch_->threads; ++linear) {
     const Warp& warp = warps_[linear / kWarpSize];
-    const Wait& wait = waits_[linear];
     if ((warp.waiting >> linear % kWarpSize & 1u) == 0) continue;
+    const Wait& wait = waits_[linear];
+    // Another lane that the mask names and that waits elsewhere.
+    Place other;
+    bool other_mask = false;
+    for (unsigned lane = 0; lane < kWarpSize && other.file == nullptr; ++lane) {
+      const Wait& their = waits_[linear / kWarpSize * kWarpSize + lane];
+      const bool named = (wait.mask & warp.waiting) >> lane & 1u;
+      if (!named || (their.line == wait.line && their.mask == wait.mask)) continue;
+      other_mask = their.mask != wait.mask;
+      if (their.line != wait.line) other = {0, their.file, their.line};
+      if (other_mask) break;
+    }
     const uint32_t missing = wait.mask & warp.live & ~warp.waiting;
     const std::string what = describe_warp_wait(wait.warp_op, wait.mask);
-    if (missing != 0) {
-      Checker::instance().fault(
-          *this, "missing-lanes", wait.file, wait.line,
-          what + ": " + std::to_string(__builtin_popcount(missing)) + " lanes never come");
-    } else {
+    if (missing == 0 && other_mask) {
       Checker::instance().fault(
           *this, "warp-mask", wait.file, wait.line,
-          what + ": the lanes that it names call with other masks");
+          what + ": the lanes that it names call with other masks", other);
+    } else {
+      Checker::instance().fault(
+          *this, "missing-lanes", wait.file, wait.line, what + ": lanes that it names never come",
+          other);
     }
     return;
   }
@@ -112,6 +123,11 @@ void BlockRunner::tell_memory_fault() {
     what = "stack overflow: recursion without an end, or local arrays above 256 KiB";
   } else if (fault.kernel_sent) {
     fault_->error = cudaErrorMisalignedAddress;
+    if (Checker::enabled()) {
+      Checker::instance().fault_at(
+          *this, "misaligned", fault.code,
+          "access at an address that is not a multiple of its size");
+    }
     what = "access to a misaligned or impossible address";
   } else {
     what = "illegal memory access: " + describe_address(fault.address);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checker.h"
 #include "cuda_runtime_api.h"
 #include "errors.h"
 #include "memory.h"
@@ -61,6 +62,7 @@ cudaError_t cudaSetDevice(int device) {
 cudaError_t cudaDeviceSynchronize(void) { return report(cudaSuccess); }
 cudaError_t cudaDeviceReset(void) {
   cpu_device::release_all();
+  if (cpu_device::Checker::enabled()) cpu_device::Checker::instance().all_freed();
   cpu_device::clear_errors();
   return cudaSuccess;
 }

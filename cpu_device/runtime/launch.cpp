@@ -282,6 +282,7 @@ cudaError_t launch_kernel(
   const uint64_t helpers = count == 0 || Checker::enabled() ? 0 : std::min(workers, count) - 1;
   if (Checker::enabled()) Checker::instance().begin_launch(shared_bytes);
   pool.run(job, static_cast<unsigned>(helpers));
+  if (Checker::enabled()) Checker::instance().end_launch();
   if (job.fault.error != cudaSuccess) {
     fprintf(stderr, "cpu_device: %s", job.fault.text.c_str());
     set_sticky_error(job.fault.error);

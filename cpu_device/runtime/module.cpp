@@ -186,6 +186,29 @@ void* tls_address(size_t module, size_t offset) {
   return __tls_get_addr(&index);
 }
 
+bool is_writable_data(uintptr_t address) {
+  struct Query {
+    uintptr_t address;
+    bool writable;
+  } query{address, false};
+  dl_iterate_phdr(
+      [](dl_phdr_info* info, size_t, void* data) {
+        Query& q = *static_cast<Query*>(data);
+        bool relro = false;
+        for (int i = 0; i < info->dlpi_phnum; ++i) {
+          const ElfW(Phdr)& segment = info->dlpi_phdr[i];
+          const uintptr_t begin = info->dlpi_addr + segment.p_vaddr;
+          const bool inside = q.address >= begin && q.address < begin + segment.p_memsz;
+          if (segment.p_type == PT_LOAD && inside) q.writable = (segment.p_flags & PF_W) != 0;
+          if (segment.p_type == PT_GNU_RELRO && inside) relro = true;
+        }
+        if (relro) q.writable = false;
+        return q.writable || relro ? 1 : 0;
+      },
+      &query);
+  return query.writable;
+}
+
 std::string source_line(uintptr_t code_address) {
   const Module module = module_of(code_address);
   if (module.path.empty()) return "";

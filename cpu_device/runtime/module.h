@@ -16,6 +16,9 @@ void read_kernel_symbols(KernelInfo* kernel);
 // Address of a byte of a module's thread-local segment on the calling thread.
 void* tls_address(size_t module, size_t offset);
 
+// Whether an address lies in a writable segment of a loaded program or library.
+bool is_writable_data(uintptr_t address);
+
 // "file.cu:12" for a code address, skipping frames inside the CPU device's own headers; "" when unknown.
 // Runs the addr2line program.
 std::string source_line(uintptr_t code_address);

@@ -88,10 +88,10 @@ int cpuDeviceRegisterKernel(const void* func, void (*invoke)(void**), unsigned m
   return 0;
 }
 
-int cpuDeviceRegisterVariable(const void* address, size_t size, const char* name) {
+int cpuDeviceRegisterVariable(const void* address, size_t size, const char* name, int constant) {
   const std::lock_guard lock(registry().mutex);
   const auto begin = reinterpret_cast<uintptr_t>(address);
-  registry().variables[begin] = {begin, size, name};
+  registry().variables[begin] = {begin, size, name, constant != 0};
   return 0;
 }
 

@@ -38,6 +38,7 @@ struct DeviceVariable {
   uintptr_t begin;
   size_t size;
   std::string name;
+  bool constant;
 };
 
 // Null when the address is not a registered kernel. The pointer stays valid; the module's symbol table is read on

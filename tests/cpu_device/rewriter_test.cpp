@@ -170,7 +170,7 @@ TEST(RewriterDeviceVariable, RegistersVariables) {
         "__device__ struct { int a; } x;", "__attribute__((aligned(16))) __device__ float x[4];",
         "__device__ float4 x{1, 2, 3, 4};"}) {
     EXPECT_TRUE(
-        contains(rewrite(source), "cpuDeviceRegisterVariable((const void*)&x, sizeof(x), \"x\")"))
+        contains(rewrite(source), "cpuDeviceRegisterVariable((const void*)&x, sizeof(x), \"x\", "))
         << rewrite(source);
   }
 }

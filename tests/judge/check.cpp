@@ -8,6 +8,7 @@
 
 #include "bound.h"
 #include "compile.h"
+#include "findings_file.h"
 #include "random.h"
 #include "text.h"
 
@@ -272,6 +273,25 @@ void Check::note(const std::string& fact) {
 
 void Check::fail(const Case& shape, const char* kind, const std::string& details) {
   throw Failure{kind, shape.words(), details, {}, shape.json()};
+}
+
+void Check::is_safe(const std::vector<Case>& shapes) {
+  if (!on_cpu()) not_run("only the CPU device sees every access; on a GPU, run compute-sanitizer");
+  const std::string library = workshop_.library + ".checked.so";
+  std::vector<std::string> compiler = workshop_.compiler;
+  compiler.push_back("--check");
+  compile(compiler, workshop_.source, library, workshop_.compile_limit);
+  const FindingsFile findings(library + ".findings");
+  runner_ = std::make_unique<Runner>(workshop_.runner, library, workshop_.answer_limit);
+  runner_->load();
+  for (const Case& shape : shapes) {
+    const Problem problem = draw_next(shape);
+    examine_errors(shape, call(problem, {}));
+  }
+  finish();  // the findings are written when the process ends
+  if (const auto finding = findings.first_error()) {
+    throw Failure{finding->kind, finding->headline, finding->details};
+  }
 }
 
 void Check::finish() {

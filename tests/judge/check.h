@@ -72,6 +72,10 @@ class Check {
   // the last bits is only mentioned.
   void repeats(const std::vector<Case>& shapes);
 
+  // Runs the cases with a build of the file in which the CPU device checks every access. Fails at the first error it
+  // finds: a race, an access out of bounds, a read of memory that holds no value. CPU device only.
+  void is_safe(const std::vector<Case>& shapes);
+
   // Gives up if a check that is no prerequisite did not pass: what follows would only repeat its message.
   void also_needs(const std::string& other);
 

@@ -38,6 +38,7 @@ const judge::Lesson& lesson() {
           {"contract", {"launches"}, "kernels/attention.h"},
           {"memory", {"one_tile"}, section("What still hurts")},
           {"repeatable", {"many_tiles", "ragged"}, section("From algorithm to threads")},
+          {"safety", {"one_tile"}, section("From algorithm to threads")},
       },
       {
           {"row-guard-missing", "01.1"},
@@ -258,6 +259,18 @@ TEST(Lesson01, repeatable) {
     check.repeats({
         {.batch = 2, .heads = 2, .N_q = 100, .N_k = 100, .d = 32},
         {.N_q = 256, .N_k = 130, .d = 40},
+    });
+  });
+}
+
+// Every access is inside its memory, reads a value, and races with no other: also where the result happened to be right.
+TEST(Lesson01, safety) {
+  run_check([](Check& check) {
+    check.is_safe({
+        {.N_q = 33, .N_k = 33, .d = 16},
+        {.batch = 2, .heads = 2, .N_q = 70, .N_k = 40, .d = 8},
+        {.heads = 3, .N_q = 130, .N_k = 20, .d = 5},
+        {.N_q = 20, .N_k = 70, .d = 3, .misaligned_floats = 1},
     });
   });
 }

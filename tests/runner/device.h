@@ -23,4 +23,7 @@ std::uint64_t device_static_bytes();
 // What the device has to say about the last fault, "" if nothing.
 const char* device_report();
 
+// Writes what a checked build (cucc --check) has found; nothing happens for any other.
+void device_write_findings();
+
 }  // namespace runner

@@ -25,4 +25,6 @@ std::uint64_t device_static_bytes() { return cpuDeviceStaticBytes(); }
 
 const char* device_report() { return cpuDeviceLastReport(); }
 
+void device_write_findings() { cpuDeviceReportFindings(); }
+
 }  // namespace runner

@@ -25,4 +25,6 @@ std::uint64_t device_static_bytes() { return Meter::instance().static_bytes(); }
 
 const char* device_report() { return ""; }
 
+void device_write_findings() {}
+
 }  // namespace runner

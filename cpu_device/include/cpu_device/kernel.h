@@ -26,10 +26,11 @@ void cpuDevicePopConfiguration(dim3* grid, dim3* block, size_t* shared_bytes, cu
 // Makes a kernel known: its address, a function that calls it with the arguments that args points to, and the most
 // threads per block that it allows (0: as many as the device).
 int cpuDeviceRegisterKernel(const void* func, void (*invoke)(void** args), unsigned max_threads);
-// For cucc --check: the place of a __shared__ variable, and of the block's dynamic shared memory.
-void* cpuDeviceAddShared(size_t size, const char* name);
+// For cucc --check: the place of the __shared__ variable that a key stands for, and of the block's dynamic shared memory.
+void* cpuDeviceSharedPlace(const void* key, size_t size, const char* name);
 void* cpuDeviceDynamicShared(void);
-int cpuDeviceRegisterVariable(const void* address, size_t size, const char* name);
+// constant: 1 for __constant__.
+int cpuDeviceRegisterVariable(const void* address, size_t size, const char* name, int constant);
 }
 
 // Launch machinery, whose accesses are not the program's: cucc --check leaves it uninstrumented.

@@ -1,0 +1,34 @@
+// What the CPU device's checked mode writes down about a student's kernels.
+#pragma once
+
+#include <optional>
+#include <string>
+
+namespace judge {
+
+struct SafetyFinding {
+  std::string kind;      // of the failure: "race", "out of bounds", "uninitialised read"
+  std::string headline;  // the finding in one line
+  std::string details;   // where
+};
+
+// While it lives, processes that are started write their findings to the file.
+class FindingsFile {
+ public:
+  explicit FindingsFile(std::string path);
+  ~FindingsFile();
+  FindingsFile(const FindingsFile&) = delete;
+  FindingsFile& operator=(const FindingsFile&) = delete;
+
+  // The first error of the list that is the kernels' own; leaks are the memory check's business.
+  // Throws InternalError if there is no list.
+  std::optional<SafetyFinding> first_error() const;
+
+ private:
+  std::string path_;
+};
+
+// One line of the list, as cpu_device's checked mode writes it; nothing for a warning, a note or a leak.
+std::optional<SafetyFinding> parse_finding(const std::string& line);
+
+}  // namespace judge
