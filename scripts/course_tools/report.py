@@ -133,12 +133,19 @@ def _add_verdict(case: ElementTree.Element, check: CheckResult, replay: str) -> 
         element.text = "\n".join(line for line in (check.message, f"again: {replay}") if line)
 
 
+# Files that a mistyped command must not replace by a report.
+SOURCES = {".cu", ".cuh", ".cpp", ".h", ".py", ".md", ".toml"}
+
+
 def check_writable(path: Path) -> None:
     """Raises UsageError where a report could not be written, before anything is graded."""
     target = _target(path)
-    if target.exists() and not stat.S_ISREG(target.stat().st_mode):
-        raise UsageError(f"cannot write {path}: it is not a regular file")
     try:
+        exists = target.exists()
+        if exists and not stat.S_ISREG(target.stat().st_mode):
+            raise UsageError(f"cannot write {path}: it is not a regular file")
+        if exists and target.suffix in SOURCES:
+            raise UsageError(f"cannot write {path}: it is a source file and would be lost")
         _new_file_beside(target).unlink()
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from None

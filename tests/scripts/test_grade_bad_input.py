@@ -44,6 +44,15 @@ def test_solutions_and_kernels_exclude_each_other(repository: Repository) -> Non
     assert_one_line_error(result, 2, "not allowed with")
 
 
+@pytest.mark.parametrize("option", ["--json", "--junit"])
+def test_report_does_not_replace_a_source_file(repository: Repository, option: str) -> None:
+    kernel = repository.root / "kernels/01_naive.cu"
+    before = kernel.read_text(encoding="utf-8")
+    result = repository.grade("01", option, "kernels/01_naive.cu")
+    assert_one_line_error(result, 2, "it is a source file and would be lost")
+    assert kernel.read_text(encoding="utf-8") == before
+
+
 @pytest.mark.parametrize(
     "seed", ["", "x", "0x", "-1", "0x1_0", "1e3", "0x10000000000000000", "18446744073709551616"]
 )
