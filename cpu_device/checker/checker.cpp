@@ -358,7 +358,7 @@ void Checker::check_word(
       }
     }
     if (found != Order::kOrdered) {
-      const bool own = word.reader.thread == me.thread;
+      const bool own = word.read_interval == interval_ && word.reader.thread == me.thread;
       race(
           runner, region, address, size, found, false, code,
           own ? word.many_read_code : word.read_code);
