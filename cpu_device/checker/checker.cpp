@@ -173,7 +173,8 @@ void Checker::report_unseen_error() {
   unseen_error_.clear();
 }
 
-void Checker::end_launch() {
+// Decides what waited for the next event to show what it was.
+void Checker::settle() {
   settle_pending_write();
   settle_bad_index("local-out-of-bounds");
 }
@@ -214,7 +215,7 @@ void Checker::begin_launch(size_t dynamic_shared_bytes) {
     auto region = std::make_unique<Region>();
     region->begin = variable.begin;
     region->size = variable.size;
-    region->name = variable.name.c_str();
+    region->name = variable.name;
     region->words = map_words(region->begin, region->size);
     region->initialised = true;
     region->constant = variable.constant;
@@ -223,8 +224,7 @@ void Checker::begin_launch(size_t dynamic_shared_bytes) {
 }
 
 void Checker::begin_block() {
-  settle_pending_write();
-  settle_bad_index("local-out-of-bounds");
+  settle();
   block_begin_ = ++interval_;
   block_fenced_ = false;
   block_acquired_ = false;

@@ -49,7 +49,7 @@ class Checker {
 
   // Device side.
   void begin_launch(size_t dynamic_shared_bytes);
-  void end_launch();
+  void end_launch() { settle(); }
   void begin_block();
   void barrier_passed(unsigned returned, const char* file, int line);
   void warp_synchronised(unsigned warp) { ++warp_interval_[warp]; }
@@ -98,6 +98,7 @@ class Checker {
   Finding describe(
       const BlockRunner& runner, Severity severity, const char* kind, Place place, Place other,
       const std::string& message) const;
+  void settle();
   void settle_pending_write();
   void settle_bad_index(const char* kind);
   bool settle_bad_index_at(uintptr_t address, const Region* region, uintptr_t code);
@@ -108,7 +109,7 @@ class Checker {
 
   Region** regions_ = nullptr;  // of device memory, by 64-KiB granule
   std::vector<std::unique_ptr<Region>> all_regions_;
-  std::vector<std::unique_ptr<Region>> variables_;  // sorted by address
+  std::vector<std::unique_ptr<Region>> variables_;  // __device__ and __constant__
   SharedArena shared_;
 
   uint32_t interval_ = 1;

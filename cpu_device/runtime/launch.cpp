@@ -350,8 +350,4 @@ long long cpuDeviceClock(void) {
   return now.tv_sec * 1000000000ll + now.tv_nsec;
 }
 
-unsigned long long cpuDeviceGlobalTimer(void) {
-  return static_cast<unsigned long long>(cpuDeviceClock());
-}
-
 }  // extern "C"

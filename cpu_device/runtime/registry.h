@@ -37,7 +37,7 @@ struct KernelInfo {
 struct DeviceVariable {
   uintptr_t begin;
   size_t size;
-  std::string name;
+  const char* name;  // a literal of the program or library
   bool constant;
 };
 

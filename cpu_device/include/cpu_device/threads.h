@@ -32,7 +32,6 @@ void cpuDevicePoll(void);
 void cpuDeviceYield(void);
 [[noreturn]] void cpuDeviceTrap(const char* file, int line);
 long long cpuDeviceClock(void);
-unsigned long long cpuDeviceGlobalTimer(void);
 }
 
 inline void __syncthreads(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
