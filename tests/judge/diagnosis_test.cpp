@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "judge/mistake_bank.h"
 #include "runner/protocol.h"
 #include "simulated_attention.h"
 

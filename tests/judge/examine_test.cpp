@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "judge/mistake_bank.h"
 #include "simulated_attention.h"
 
 namespace judge {

@@ -72,8 +72,12 @@ bool Session::allocate(const Request& request, const std::vector<float>& inputs,
       protocol::fill_buffer(request, t, is_input ? elements : nullptr, staged.data());
       if (is_input) elements += request.elements[t];
       if (cudaMalloc(&buffers->base[t], floats * sizeof(float)) != cudaSuccess) return false;
+      const bool bare = request.flags & protocol::kBare;
+      const std::uint64_t first = bare ? request.guard_floats + request.offset_floats[t] : 0;
+      const std::uint64_t count = !bare ? floats : is_input ? request.elements[t] : 0;
       const cudaError_t copied = cudaMemcpy(
-          buffers->base[t], staged.data(), floats * sizeof(float), cudaMemcpyHostToDevice);
+          static_cast<float*>(buffers->base[t]) + first, staged.data() + first,
+          count * sizeof(float), cudaMemcpyHostToDevice);
       if (copied != cudaSuccess) return false;
     }
     if (buffers->base[t] == nullptr) return false;
@@ -91,6 +95,8 @@ void Session::call(const Request& request, const Buffers& buffers, Answer* answe
   float* const* const tensor = buffers.tensor;
   meter.begin_call(
       stream_, request.flags & protocol::kDryRun, request.flags & protocol::kSampleBlocks);
+  const bool count = request.flags & protocol::kCount;
+  if (count) device_begin_counting();
   const auto start = std::chrono::steady_clock::now();
   reply.returned = forward_(
       tensor[protocol::kQ], tensor[protocol::kK], tensor[protocol::kV], tensor[protocol::kO],
@@ -102,6 +108,7 @@ void Session::call(const Request& request, const Buffers& buffers, Answer* answe
   reply.sync_error = cudaDeviceSynchronize();
   const auto end = std::chrono::steady_clock::now();
   device_sample_blocks(0, 0);
+  if (count) reply.counted = device_end_counting(buffers.base, &reply.counts);
 
   reply.elapsed_ns = std::chrono::nanoseconds(end - start).count();
   reply.launch_failed = counts.launch_failed;
