@@ -84,7 +84,7 @@ TrafficVerdict judge_passes(const Case& c, const Counts& counts, int most_trips)
         "traffic", words + format(
                                "\nand %s are loaded from scratch memory, more than tiles need",
                                megabytes(scratch).c_str())};
-  return {"", words + format(": %.0f queries share a load", c.N_q / std::max(passes.V, 1.0))};
+  return {"", words + format(": %.1f passes over K instead of %d", passes.K, c.N_q)};
 }
 
 TrafficVerdict judge_width(const Counts& counts) {
