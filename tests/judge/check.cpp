@@ -360,6 +360,7 @@ void Check::also_needs(const std::string& other) {
 }
 
 void Check::note(const std::string& fact) {
+  if (notes_.find(fact) != std::string::npos) return;
   if (!notes_.empty()) notes_ += "; ";
   notes_ += fact;
 }

@@ -12,7 +12,7 @@ using judge::run_check;
 const judge::Lesson& lesson() {
   static const judge::Lesson plan = {
       "01_naive",
-      lessons::shared_plan("lessons/01_naive/README.md"),
+      lessons::plan_with("lessons/01_naive/README.md", "What still hurts", {}),
       {
           {"row-guard-missing", "01.1"},
           {"q-transposed", "01.1"},
@@ -69,7 +69,9 @@ TEST(Lesson01, contract) {
 TEST(Lesson01, memory) {
   run_check([](Check& check) { lessons::memory(check, Growth::kQuadratic); });
 }
-TEST(Lesson01, repeatable) { run_check(lessons::repeatable); }
+TEST(Lesson01, repeatable) {
+  run_check([](Check& check) { lessons::repeatable(check); });
+}
 TEST(Lesson01, safety) {
   run_check([](Check& check) { lessons::safety(check); });
 }

@@ -16,8 +16,8 @@ std::string section(const char* title) { return std::string(kText) + ", \"" + ti
 const judge::Lesson& lesson() {
   static const judge::Lesson plan = {
       "02_tiled",
-      lessons::joined(
-          lessons::shared_plan(kText),
+      lessons::plan_with(
+          kText, "What still hurts",
           {
               {"traffic", {"many_tiles"}, section("The idea")},
           }),
@@ -47,7 +47,7 @@ const judge::Lesson& lesson() {
           {"padding-counted", "02.3"},
       },
       false,
-      lessons::joined(judge::naive_mistakes(), judge::tiled_mistakes())};
+      lessons::joined({judge::naive_mistakes(), judge::tiled_mistakes()})};
   return plan;
 }
 
@@ -67,7 +67,9 @@ TEST(Lesson02, contract) {
 TEST(Lesson02, memory) {
   run_check([](Check& check) { lessons::memory(check, Growth::kQuadratic); });
 }
-TEST(Lesson02, repeatable) { run_check(lessons::repeatable); }
+TEST(Lesson02, repeatable) {
+  run_check([](Check& check) { lessons::repeatable(check); });
+}
 TEST(Lesson02, safety) {
   run_check([](Check& check) { lessons::safety(check); });
 }

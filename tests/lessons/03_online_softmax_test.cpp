@@ -18,8 +18,8 @@ std::string section(const char* title) { return std::string(kText) + ", \"" + ti
 const judge::Lesson& lesson() {
   static const judge::Lesson plan = {
       "03_online_softmax",
-      lessons::joined(
-          lessons::shared_plan(kText),
+      lessons::plan_with(
+          kText, "The idea",
           {
               {"rising", {"one_tile"}, section("The idea")},
               {"lse", {"one_tile"}, section("The algorithm")},
@@ -66,8 +66,7 @@ const judge::Lesson& lesson() {
       },
       true,
       lessons::joined(
-          lessons::joined(judge::naive_mistakes(), judge::tiled_mistakes()),
-          judge::online_mistakes())};
+          {judge::naive_mistakes(), judge::tiled_mistakes(), judge::online_mistakes()})};
   return plan;
 }
 
@@ -87,7 +86,9 @@ TEST(Lesson03, contract) {
 TEST(Lesson03, memory) {
   run_check([](Check& check) { lessons::memory(check, Growth::kSubquadratic, kFeatures); });
 }
-TEST(Lesson03, repeatable) { run_check(lessons::repeatable); }
+TEST(Lesson03, repeatable) {
+  run_check([](Check& check) { lessons::repeatable(check); });
+}
 TEST(Lesson03, safety) {
   run_check([](Check& check) { lessons::safety(check, kFeatures); });
 }

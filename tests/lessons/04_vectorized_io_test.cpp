@@ -19,8 +19,8 @@ std::string section(const char* title) { return std::string(kText) + ", \"" + ti
 const judge::Lesson& lesson() {
   static const judge::Lesson plan = {
       "04_vectorized_io",
-      lessons::joined(
-          lessons::shared_plan(kText),
+      lessons::plan_with(
+          kText, "The idea",
           {
               {"rising", {"one_tile"}, section("The idea")},
               {"lse", {"one_tile"}, section("The algorithm")},
@@ -38,8 +38,8 @@ const judge::Lesson& lesson() {
       },
       true,
       lessons::joined(
-          lessons::joined(judge::naive_mistakes(), judge::tiled_mistakes()),
-          lessons::joined(judge::online_mistakes(), judge::vector_mistakes()))};
+          {judge::naive_mistakes(), judge::tiled_mistakes(), judge::online_mistakes(),
+           judge::vector_mistakes()})};
   return plan;
 }
 
@@ -59,7 +59,9 @@ TEST(Lesson04, contract) {
 TEST(Lesson04, memory) {
   run_check([](Check& check) { lessons::memory(check, Growth::kSubquadratic, kFeatures); });
 }
-TEST(Lesson04, repeatable) { run_check(lessons::repeatable); }
+TEST(Lesson04, repeatable) {
+  run_check([](Check& check) { lessons::repeatable(check); });
+}
 TEST(Lesson04, safety) {
   run_check([](Check& check) { lessons::safety(check, kFeatures); });
 }

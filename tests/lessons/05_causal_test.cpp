@@ -20,8 +20,8 @@ std::string section(const char* title) { return std::string(kText) + ", \"" + ti
 const judge::Lesson& lesson() {
   static const judge::Lesson plan = {
       "05_causal",
-      lessons::joined(
-          lessons::shared_plan(kText),
+      lessons::plan_with(
+          kText, "The idea",
           {
               {"lse", {"one_tile"}, section("The algorithm")},
               {"causal", {"many_tiles"}, section("The algorithm")},
@@ -48,8 +48,8 @@ const judge::Lesson& lesson() {
       },
       true,
       lessons::joined(
-          lessons::joined(judge::naive_mistakes(), judge::tiled_mistakes()),
-          lessons::joined(judge::online_mistakes(), judge::causal_mistakes()))};
+          {judge::naive_mistakes(), judge::tiled_mistakes(), judge::online_mistakes(),
+           judge::causal_mistakes()})};
   return plan;
 }
 
@@ -63,19 +63,6 @@ TEST(Lesson05, batch_and_heads) { run_check(lessons::batch_and_heads); }
 TEST(Lesson05, head_dims) { run_check(lessons::head_dims); }
 TEST(Lesson05, hard_numbers) { run_check(lessons::hard_numbers); }
 TEST(Lesson05, large_index) { run_check(lessons::large_index); }
-TEST(Lesson05, contract) {
-  run_check([](Check& check) { lessons::contract(check, kFeatures); });
-}
-TEST(Lesson05, memory) {
-  run_check([](Check& check) { lessons::memory(check, Growth::kSubquadratic, kFeatures); });
-}
-TEST(Lesson05, repeatable) { run_check(lessons::repeatable); }
-TEST(Lesson05, safety) {
-  run_check([](Check& check) { lessons::safety(check, kFeatures); });
-}
-TEST(Lesson05, lse) {
-  run_check([](Check& check) { lessons::lse(check, kFeatures); });
-}
 
 // Causal, and every query sees at least one key.
 TEST(Lesson05, causal) {
@@ -136,6 +123,22 @@ TEST(Lesson05, prefix) {
       check.sees_no_future({.N_q = 150, .N_k = 150, .d = 4, .causal = true}, i);
   });
 }
+TEST(Lesson05, contract) {
+  run_check([](Check& check) { lessons::contract(check, kFeatures); });
+}
+TEST(Lesson05, memory) {
+  run_check([](Check& check) { lessons::memory(check, Growth::kSubquadratic, kFeatures); });
+}
+TEST(Lesson05, repeatable) {
+  run_check([](Check& check) { lessons::repeatable(check, kFeatures); });
+}
+TEST(Lesson05, safety) {
+  run_check([](Check& check) { lessons::safety(check, kFeatures); });
+}
+TEST(Lesson05, lse) {
+  run_check([](Check& check) { lessons::lse(check, kFeatures); });
+}
+
 TEST(Lesson05, traffic) { run_check(lessons::traffic); }
 
 // With the mask, K and V cost about half of what they cost without it. CPU device only.

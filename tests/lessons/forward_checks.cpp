@@ -12,9 +12,10 @@ using judge::kInvalidValue;
 using judge::kNotSupported;
 using judge::with_scale;
 
-std::vector<judge::CheckPlan> shared_plan(const std::string& text) {
+std::vector<judge::CheckPlan> plan_with(
+    const std::string& text, const char* memory_section, const std::vector<judge::CheckPlan>& own) {
   const auto section = [&](const char* title) { return text + ", \"" + title + "\""; };
-  return {
+  std::vector<judge::CheckPlan> plan = {
       {"compiles", {}, section("Your turn")},
       {"launches", {"compiles"}, section("From algorithm to threads")},
       {"one_tile", {"launches"}, section("The algorithm")},
@@ -26,10 +27,18 @@ std::vector<judge::CheckPlan> shared_plan(const std::string& text) {
       {"hard_numbers", {"one_tile"}, section("The idea")},
       {"large_index", {"many_tiles"}, section("From algorithm to threads")},
       {"contract", {"launches"}, "kernels/attention.h"},
-      {"memory", {"one_tile"}, section("What still hurts")},
+      {"memory", {"one_tile"}, section(memory_section)},
       {"repeatable", {"many_tiles", "ragged"}, section("From algorithm to threads")},
       {"safety", {"one_tile"}, section("From algorithm to threads")},
   };
+  plan.insert(plan.end(), own.begin(), own.end());
+  return plan;
+}
+
+std::vector<judge::Mistake> joined(const std::vector<std::vector<judge::Mistake>>& lists) {
+  std::vector<judge::Mistake> all;
+  for (const auto& list : lists) all.insert(all.end(), list.begin(), list.end());
+  return all;
 }
 
 void compiles(Check& check) { check.compiles(); }
@@ -157,35 +166,43 @@ void contract(Check& check, const Features& features) {
   check.values({.N_q = 0, .N_k = 0, .d = 16});
   check.values({.N_q = 0, .N_k = 24, .d = 16}, {.null_mask = 1u << kQ | 1u << kO});
   check.values({.N_q = 20, .N_k = 0, .d = 16}, {.null_mask = 1u << kK | 1u << kV});
-  if (features.causal) {
-    check.values({.N_q = 20, .N_k = 0, .d = 16, .causal = true});
-    check.values({.N_q = 0, .N_k = 24, .d = 16, .causal = true});
-  }
 
   // Nobody has to want LSE.
   if (features.lse) {
     check.values_without_lse({.heads = 2, .N_q = 70, .N_k = 40, .d = 8});
     check.values_without_lse({.N_q = 33, .N_k = 65, .d = 37});
     check.values_without_lse({.N_q = 20, .N_k = 0, .d = 16});
-    if (features.causal) check.values_without_lse({.N_q = 40, .N_k = 30, .d = 8, .causal = true});
   }
 
   // More heads than gridDim.y and gridDim.z can count.
   check.values({.batch = 7, .heads = 10'000, .N_q = 1, .N_k = 1, .d = 4});
+
+  if (!features.causal) return;
+  check.also_needs("causal");
+  check.values({.N_q = 20, .N_k = 0, .d = 16, .causal = true});
+  check.values({.N_q = 0, .N_k = 24, .d = 16, .causal = true});
+  check.values_without_lse({.N_q = 30, .N_k = 40, .d = 8, .causal = true});
 }
 
 void memory(Check& check, Growth most, const Features& features) {
   check.memory_grows_at_most({.heads = 2, .d = 64}, most);
-  if (features.causal) check.memory_grows_at_most({.heads = 2, .d = 37, .causal = true}, most);
   check.holds_no_memory({.heads = 2, .N_q = 256, .N_k = 256});
   check.holds_no_memory({.heads = 2, .N_q = 300, .N_k = 200});
+  if (!features.causal) return;
+  check.also_needs("causal");
+  check.memory_grows_at_most({.heads = 2, .d = 37, .causal = true}, most);
 }
 
-void repeatable(Check& check) {
-  check.repeats({
+void repeatable(Check& check, const Features& features) {
+  std::vector<Case> shapes = {
       {.batch = 2, .heads = 2, .N_q = 100, .N_k = 100, .d = 32},
       {.N_q = 256, .N_k = 130, .d = 40},
-  });
+  };
+  if (features.causal) {
+    check.also_needs("causal");
+    shapes.push_back({.N_q = 130, .N_k = 200, .d = 24, .causal = true});
+  }
+  check.repeats(shapes);
 }
 
 void safety(Check& check, const Features& features) {
@@ -198,11 +215,13 @@ void safety(Check& check, const Features& features) {
       {.N_q = 17, .N_k = 97, .d = 128},
   };
   // A mask lets threads of one block go different ways.
-  if (features.causal)
+  if (features.causal) {
+    check.also_needs("causal");
     for (Case c : std::vector<Case>(shapes)) {
       c.causal = true;
       shapes.push_back(c);
     }
+  }
   check.is_safe(shapes);
 }
 
@@ -242,10 +261,12 @@ void lse(Check& check, const Features& features) {
   check.lse({.heads = 2, .N_q = 20, .N_k = 0, .d = 16});  // -inf
 
   if (!features.causal) return;
+  check.also_needs("causal");
   for (const Family family : judge::kAllFamilies) {
     check.lse({.N_q = 130, .N_k = 130, .d = 16, .causal = true, .inputs = family});
     check.lse({.heads = 2, .N_q = 33, .N_k = 97, .d = 6, .causal = true, .inputs = family});
   }
+  check.also_needs("rows_without_keys");  // -inf there
   check.lse({.N_q = 97, .N_k = 33, .d = 16, .causal = true});
   check.lse({.heads = 2, .N_q = 20, .N_k = 12, .d = 37, .causal = true});
 }

@@ -17,15 +17,13 @@ struct Features {
   bool causal = false;
 };
 
-// The plan of the checks below, from compiles to safety. text: "lessons/01_naive/README.md"
-std::vector<judge::CheckPlan> shared_plan(const std::string& text);
+// The plan of the checks from compiles to safety, and then of the lesson's own. text: "lessons/01_naive/README.md";
+// memory_section: the one that says how much memory the kernel takes.
+std::vector<judge::CheckPlan> plan_with(
+    const std::string& text, const char* memory_section, const std::vector<judge::CheckPlan>& own);
 
-// Both in one list.
-template <typename List>
-List joined(List first, const List& second) {
-  first.insert(first.end(), second.begin(), second.end());
-  return first;
-}
+// All lists of mistakes in one.
+std::vector<judge::Mistake> joined(const std::vector<std::vector<judge::Mistake>>& lists);
 
 // The file compiles, and the library that comes out exports attention_forward.
 void compiles(judge::Check& check);
@@ -64,7 +62,7 @@ void contract(judge::Check& check, const Features& features = {});
 void memory(judge::Check& check, judge::Growth most, const Features& features = {});
 
 // The same answers whatever the order in which blocks and warps run.
-void repeatable(judge::Check& check);
+void repeatable(judge::Check& check, const Features& features = {});
 
 // Every access is inside its memory, reads a value, and races with no other: also where the result happened to be right.
 void safety(judge::Check& check, const Features& features = {});
