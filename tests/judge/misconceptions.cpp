@@ -62,6 +62,16 @@ class Simulation {
     if (mistake.dot_at_most > 0) dot_end_ = std::min(c_.d, mistake.dot_at_most);
   }
 
+  // Whether a mask with this mistake lets one of the rows see other keys than it should.
+  bool mask_shows(const std::vector<std::int64_t>& rows) const {
+    return std::any_of(rows.begin(), rows.end(), [&](std::int64_t row) {
+      const std::int64_t i = row % c_.N_q;
+      for (int j = 0; j < c_.N_k; ++j)
+        if (sees_causally(i, j) != (j <= i + c_.N_k - c_.N_q)) return true;
+      return false;
+    });
+  }
+
   std::vector<float> run(const std::vector<std::int64_t>& rows) const {
     std::vector<float> O;
     O.reserve(rows.size() * c_.d);
@@ -361,7 +371,9 @@ std::vector<float> simulate(
   if (mistake.dot_multiple_of > 0 && c.d % mistake.dot_multiple_of == 0) return {};
   if (mistake.dot_multiple_of > c.d) return {};
   if (mistake.dot_at_most > 0 && c.d <= mistake.dot_at_most) return {};
-  return Simulation(mistake, problem).run(rows);
+  const Simulation simulation(mistake, problem);
+  if (mistake.mask != Mask::kContract && !simulation.mask_shows(rows)) return {};
+  return simulation.run(rows);
 }
 
 }  // namespace judge
