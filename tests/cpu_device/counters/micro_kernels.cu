@@ -1,6 +1,8 @@
 // Kernels that each make one pattern of accesses. Both compilers, nvcc and the one behind cucc, make
 // exactly the accesses that the source shows: every value is used, no two neighbouring loads belong
-// to one thread, and a barrier stands between a shared store and the load that reads it back.
+// to one thread, and a barrier stands between a shared store and the load that reads it back. Atomics
+// are the exception: nvcc adds up a warp's values for one address first, and makes a loop of the shared
+// float add.
 //
 // All but the lesson's have the signature (in, out): 16,384 floats each. in[i] is a whole number from
 // 0 to 4,095 that looks random; out starts as zeros. t is the thread, one block of 32 unless the
