@@ -925,9 +925,10 @@ __global__ void warp_reduction_by_shuffles(const float* in, float* out) {
 
 __global__ void warp_votes(const float* in, float* out) {
   const int t = threadIdx.x;
-  const unsigned odd = __ballot_sync(kFullWarp, as_int(in)[t] & 1);
-  const int any = __any_sync(kFullWarp, in[t] > 4000.0f);
-  as_int(out)[t] = static_cast<int>(odd) + any;
+  const float number = in[t];
+  const unsigned large = __ballot_sync(kFullWarp, number > 2000.0f);
+  const int any = __any_sync(kFullWarp, number > 4000.0f);
+  as_int(out)[t] = static_cast<int>(large) + any;
 }
 
 // A neighbour's word through shared memory, __syncwarp() in between.
