@@ -6,6 +6,8 @@
 #include <algorithm>
 
 #include "block.h"
+#include "counters.h"
+#include "counters_report.h"
 #include "errors.h"
 #include "fault.h"
 #include "memory.h"
@@ -49,6 +51,8 @@ bool checking = false;
 
 }  // namespace
 
+thread_local FastPath* fast_path = nullptr;
+
 bool Checker::enabled() { return checking; }
 void Checker::enable() { checking = true; }
 
@@ -72,6 +76,11 @@ void Checker::allocated(uintptr_t begin, size_t size, bool filled, uintptr_t cod
         nullptr, table, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) return;
     regions_ = static_cast<Region**>(memory);
+    for (uint32_t*& tags : fast_path_.device_tags) tags = map_tags(device_range().size);
+    if (fast_path_.device_tags[0] != nullptr && fast_path_.device_tags[1] != nullptr) {
+      fast_path_.device_begin = device_range().begin;
+      fast_path_.device_size = device_range().size;
+    }
   }
   const uintptr_t base = device_range().begin;
   for (size_t i = (begin - base) / kGranule; i <= (begin + size - 1 - base) / kGranule; ++i) {
@@ -81,12 +90,27 @@ void Checker::allocated(uintptr_t begin, size_t size, bool filled, uintptr_t cod
 }
 
 void Checker::freed(uintptr_t begin) {
-  for (const auto& region : all_regions_) {
-    if (region->begin != begin) continue;
-    region->freed = true;
-    unmap_words(region->words, region->begin, region->size);
-    region->words = nullptr;
+  Region* const region = region_at(begin);
+  if (region == nullptr || region->begin != begin || region->freed) return;
+  region->freed = true;
+  unmap_words(region->words, region->begin, region->size);
+  region->words = nullptr;
+}
+
+// The region of device memory or the variable at an address, or null.
+Region* Checker::region_at(uintptr_t address) const {
+  if (in_device_range(address)) {
+    return regions_ == nullptr ? nullptr : regions_[(address - device_range().begin) / kGranule];
   }
+  for (const auto& region : variables_) {
+    if (region->contains(address, 1)) return region.get();
+  }
+  return nullptr;
+}
+
+void Checker::clear_traffic() {
+  for (const auto& region : all_regions_) region->traffic = {};
+  for (const auto& region : variables_) region->traffic = {};
 }
 
 void Checker::all_freed() {
@@ -98,9 +122,8 @@ void Checker::all_freed() {
 void Checker::invalid_free(uintptr_t address, uintptr_t code) {
   const Place place{code, nullptr, 0};
   if (!count_finding(Severity::kError, "invalid-free", place, {})) return;
-  bool before = false;
-  for (const auto& region : all_regions_)
-    before = before || (region->begin == address && region->freed);
+  const Region* const region = region_at(address);
+  const bool before = region != nullptr && region->begin == address && region->freed;
   describe_finding(
       {Severity::kError,
        "invalid-free",
@@ -114,8 +137,8 @@ void Checker::invalid_free(uintptr_t address, uintptr_t code) {
 }
 
 void Checker::written_by_host(uintptr_t address, size_t size) {
-  if (regions_ == nullptr || !in_device_range(address) || size == 0) return;
-  Region* const region = regions_[(address - device_range().begin) / kGranule];
+  if (!in_device_range(address) || size == 0) return;
+  Region* const region = region_at(address);
   if (region == nullptr || region->words == nullptr || !region->contains(address, size)) return;
   for (uintptr_t at = address; at < address + size;) {
     const uintptr_t next = std::min((at & ~uintptr_t{3}) + 4, address + size);
@@ -125,8 +148,8 @@ void Checker::written_by_host(uintptr_t address, size_t size) {
 }
 
 bool Checker::mark_read_only(uintptr_t address, size_t size) {
-  if (regions_ == nullptr || !in_device_range(address)) return false;
-  Region* const region = regions_[(address - device_range().begin) / kGranule];
+  if (!in_device_range(address)) return false;
+  Region* const region = region_at(address);
   if (region == nullptr || !region->contains(address, size)) return false;
   region->read_only_begin = address;
   region->read_only_end = address + size;
@@ -196,16 +219,26 @@ void Checker::program_ends() {
            bytes(region->size) + " are never freed"});
     }
   }
+  report_counters();
   report_findings();
 }
 
 // ---- device side ----
 
-void Checker::begin_launch(size_t dynamic_shared_bytes) {
+void Checker::begin_launch(size_t dynamic_shared_bytes, unsigned threads) {
   report_unseen_error();
   launch_begin_ = ++interval_;
   releases_.clear();
   shared_.begin_launch(dynamic_shared_bytes);
+  warps_ = (threads + kWarpSize - 1) / kWarpSize;
+  if (fast_path_.shared_size == 0) {
+    fast_path_.shared_begin = shared_.begin();
+    fast_path_.shared_size = SharedArena::kBytes;
+    for (uint32_t*& tags : fast_path_.shared_tags) tags = map_tags(SharedArena::kBytes);
+    if (fast_path_.shared_tags[0] == nullptr || fast_path_.shared_tags[1] == nullptr) {
+      fast_path_.shared_size = 0;
+    }
+  }
   // Variables may have been registered by a library that was loaded meanwhile.
   for (const DeviceVariable& variable : device_variables()) {
     const bool known = std::any_of(variables_.begin(), variables_.end(), [&](const auto& region) {
@@ -225,16 +258,67 @@ void Checker::begin_launch(size_t dynamic_shared_bytes) {
 
 void Checker::begin_block() {
   settle();
-  block_begin_ = ++interval_;
+  begin_interval();
+  block_begin_ = interval_;
   block_fenced_ = false;
   block_acquired_ = false;
   releases_.push_back({block_begin_, 0});
   shared_.poison();
+  logs_ = Counters::instance().counting() ? Counters::instance().log_of(0) : nullptr;
+  fast_path = &fast_path_;
+}
+
+void Checker::end_block() {
+  fast_path = nullptr;
+  fast_path_.log = nullptr;
+  if (logs_ == nullptr) return;
+  for (unsigned warp = 0; warp < warps_; ++warp) Counters::instance().warp_together(warp);
+}
+
+void Checker::begin_interval() {
+  ++interval_;
+  for (unsigned warp = 0; warp < warps_; ++warp) new_tags(warp);
+  fast_path_.everyone = next_tag_++;
+}
+
+// Tags that nobody has had before, for a warp and its lanes.
+void Checker::new_tags(unsigned warp) {
+  constexpr uint32_t kLast = ~0u - 2 * (kWarpSize + 1);
+  if (next_tag_ > kLast) {  // begins again, with no word tagged
+    for (uint32_t* const tags : fast_path_.device_tags) clear_tags(tags, fast_path_.device_size);
+    for (uint32_t* const tags : fast_path_.shared_tags) clear_tags(tags, fast_path_.shared_size);
+    next_tag_ = 1;
+    fast_path_.everyone = next_tag_++;
+    for (unsigned other = 0; other < warps_; ++other) {
+      first_tag_[other] = next_tag_;
+      next_tag_ += kWarpSize + 1;
+    }
+  }
+  first_tag_[warp] = next_tag_;
+  next_tag_ += kWarpSize + 1;
+}
+
+void Checker::runs(unsigned thread) {
+  thread_ = thread;
+  fast_path_.warp = first_tag_[thread / kWarpSize];
+  fast_path_.thread = fast_path_.warp + 1 + thread % kWarpSize;
+  if (logs_ != nullptr) fast_path_.log = &logs_[thread];
+}
+
+void Checker::warp_synchronised(unsigned warp, unsigned running_thread) {
+  ++warp_interval_[warp];
+  new_tags(warp);
+  runs(running_thread);
 }
 
 void Checker::barrier_passed(unsigned returned, const char* file, int line) {
   settle_pending_write();
-  ++interval_;
+  begin_interval();
+  runs(thread_);
+  if (logs_ != nullptr) {
+    for (unsigned warp = 0; warp < warps_; ++warp) Counters::instance().warp_together(warp);
+    Counters::instance().barrier(file, line);
+  }
   if (returned == 0) return;
   const Place place{0, file, line};
   if (!count_finding(Severity::kWarning, "early-return", place, {})) return;
@@ -283,9 +367,49 @@ void Checker::access(
   }
   for (uintptr_t at = address; at < address + size;) {
     const uintptr_t next = std::min((at & ~uintptr_t{3}) + 4, address + size);
+    const uint64_t remarks = remarks_;
     check_word(runner, *region, at, next - at, kind, code);
+    retag(*region, at, region->word(at), kind, next - at == 4 && remarks_ == remarks);
     at = next;
   }
+  if (fast_path_.log != nullptr && !region->constant) log(*region, address, size, kind, code);
+}
+
+// An access has been checked. If another one like it would find nothing and change nothing, whoever may make it gets
+// the word's tag.
+void Checker::retag(
+    const Region& region, uintptr_t address, const WordShadow& word, Access kind, bool harmless) {
+  uint32_t* const read_tag = fast_path_.read_tag(address);
+  if (read_tag == nullptr || region.words == nullptr) return;
+  uint32_t* const write_tag = fast_path_.write_tag(address);
+  const uint32_t own = fast_path_.thread;
+  const bool many =
+      word.read_interval == interval_ && (word.many_warps_read || word.many_lanes_read);
+  if (harmless && kind == Access::kRead) {
+    // What this interval has written, only its writer may read unseen.
+    const bool written = word.write_interval == interval_;
+    *read_tag = !written && word.many_warps_read   ? fast_path_.everyone
+                : !written && word.many_lanes_read ? fast_path_.warp
+                                                   : own;
+    if (many || *write_tag != own) *write_tag = 0;
+  } else if (harmless && kind == Access::kWrite) {
+    *write_tag = own;
+    if (*read_tag != own) *read_tag = 0;
+  } else {
+    *read_tag = 0;
+    *write_tag = 0;
+  }
+}
+
+void Checker::log(
+    const Region& region, uintptr_t address, size_t size, Access kind, uintptr_t code) {
+  const Operation operation = kind == Access::kAtomic ? Operation::kAtomic
+                              : is_write(kind)        ? Operation::kStore
+                                                      : Operation::kLoad;
+  const Space space = region.shared ? Space::kShared : Space::kGlobal;
+  const auto log_size = static_cast<unsigned>(__builtin_ctzll(size));
+  fast_path_.log->add(
+      address | LoggedAccess::kind(space, operation, log_size), static_cast<uint32_t>(code));
 }
 
 // The region of an address; null where there is none. *local: memory of no interest, such as the thread's own stack.
@@ -379,6 +503,8 @@ void Checker::check_word(
         } else {
           word.many_lanes_read = true;
         }
+      } else if (word.reader.warp() == me.warp() && word.reader.warp_interval != me.warp_interval) {
+        word.many_lanes_read = false;  // __syncwarp() lies between
       }
       word.read |= mask;
     } else {
@@ -436,6 +562,7 @@ bool Checker::handed_over(uint32_t interval) const {
 void Checker::race(
     const BlockRunner& runner, const Region& region, uintptr_t address, size_t size, Order order,
     bool both_write, uintptr_t code, uint32_t other_code) {
+  ++remarks_;
   const char* const kind = region.shared ? "shared-race" : "global-race";
   const Severity severity = order == Order::kSameWarp ? Severity::kWarning : Severity::kError;
   const char* const who = order == Order::kOtherBlock ? "threads of different blocks"
@@ -591,6 +718,7 @@ void Checker::fault(
 void Checker::add(
     const BlockRunner& runner, Severity severity, const char* kind, Place place, Place other,
     const std::string& message) {
+  ++remarks_;
   if (!count_finding(severity, kind, place, other)) return;
   describe_finding(describe(runner, severity, kind, place, other, message));
 }
@@ -607,15 +735,6 @@ Finding Checker::describe(
       runner.current_thread_name(),
       runner.block_name(),
       message};
-}
-
-// Code addresses are kept as their low halves; both places of a race lie in the same program or library.
-uintptr_t Checker::full_code(uint32_t low, uintptr_t near) const {
-  const uintptr_t high = near & ~uintptr_t{0xffffffff};
-  const uintptr_t candidate = high | low;
-  if (candidate > near && candidate - near > 0x80000000) return candidate - 0x100000000;
-  if (candidate < near && near - candidate > 0x80000000) return candidate + 0x100000000;
-  return candidate;
 }
 
 }  // namespace cpu_device

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "fast_path.h"
 #include "findings.h"
 #include "shadow.h"
 #include "shared_arena.h"
@@ -47,12 +48,19 @@ class Checker {
   void errors_seen() { unseen_error_.clear(); }
   void program_ends();
 
+  // What kernels have done to allocations and variables.
+  Region* region_at(uintptr_t address) const;
+  void clear_traffic();
+
   // Device side.
-  void begin_launch(size_t dynamic_shared_bytes);
+  void begin_launch(size_t dynamic_shared_bytes, unsigned threads);
   void end_launch() { settle(); }
   void begin_block();
+  void end_block();
+  // Another thread of the block goes on.
+  void runs(unsigned thread);
   void barrier_passed(unsigned returned, const char* file, int line);
-  void warp_synchronised(unsigned warp) { ++warp_interval_[warp]; }
+  void warp_synchronised(unsigned warp, unsigned running_thread);
   void fence(const BlockRunner& runner);
   void access(
       const BlockRunner& runner, uintptr_t address, size_t size, Access kind, uintptr_t code);
@@ -105,7 +113,11 @@ class Checker {
   const Region* nearest_variable(uintptr_t address) const;
   bool check_near_variable(
       const BlockRunner& runner, uintptr_t address, size_t size, bool write, uintptr_t code);
-  uintptr_t full_code(uint32_t low, uintptr_t near) const;
+  void begin_interval();
+  void new_tags(unsigned warp);
+  void retag(
+      const Region& region, uintptr_t address, const WordShadow& word, Access kind, bool harmless);
+  void log(const Region& region, uintptr_t address, size_t size, Access kind, uintptr_t code);
 
   Region** regions_ = nullptr;  // of device memory, by 64-KiB granule
   std::vector<std::unique_ptr<Region>> all_regions_;
@@ -116,6 +128,14 @@ class Checker {
   uint32_t launch_begin_ = 1;
   uint32_t block_begin_ = 1;
   uint32_t warp_interval_[32] = {};
+
+  FastPath fast_path_;
+  uint32_t next_tag_ = 1;
+  uint32_t first_tag_[32] = {};  // of a warp: its own tag, then those of its lanes
+  unsigned warps_ = 0;           // of a block of this launch
+  unsigned thread_ = 0;          // that is running
+  AccessLog* logs_ = nullptr;    // of the block's threads, while accesses are counted
+  uint64_t remarks_ = 0;         // accesses that something was said about
 
   // Hand-over between threads by a fence and an atomic operation: intervals in which each thread last did so.
   uint32_t fenced_[1024] = {};

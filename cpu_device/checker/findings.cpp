@@ -2,13 +2,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <string_view>
 #include <tuple>
-#include <vector>
 
 #include "module.h"
 
@@ -25,9 +24,19 @@ struct Entry {
   Finding finding;
 };
 
+// A finding with its lines known: several code addresses of one line are one finding.
+struct Line {
+  uint64_t count;
+  Finding finding;
+  std::string place, other;
+};
+
 struct Store {
   std::mutex mutex;
   std::map<Key, Entry> entries;
+  // What the last call of findings() answered.
+  std::vector<Line> lines;
+  std::vector<cpuDeviceFinding> answer;
 };
 
 // Never destroyed: host code may run until the very end.
@@ -43,13 +52,13 @@ Key key_of(Severity severity, const char* kind, const Place& place, const Place&
           other.code, text(other.file), other.line,       severity};
 }
 
-const char* name_of(Severity severity) {
+const char* name_of(cpuDeviceSeverity severity) {
   switch (severity) {
-    case Severity::kError:
+    case cpuDeviceError:
       return "error";
-    case Severity::kWarning:
+    case cpuDeviceWarning:
       return "warning";
-    case Severity::kNote:
+    case cpuDeviceNote:
       return "note";
   }
   return "error";
@@ -57,84 +66,73 @@ const char* name_of(Severity severity) {
 
 std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
-// A finding with its lines known: several code addresses of one line are one finding.
-struct Line {
-  uint64_t count;
-  const Finding* finding;
-  std::string place, other;
-};
-
-std::string line_of(const Place& place) {
-  if (place.file != nullptr) return std::string(place.file) + ":" + std::to_string(place.line);
-  return place.code == 0 ? "" : source_line(place.code - 1);  // the call, not the return address
-}
-
 std::vector<Line> lines_of(const std::map<Key, Entry>& entries) {
-  std::map<std::tuple<int, std::string, std::string, std::string>, Line> merged;
   std::map<uintptr_t, std::string> known;
-  const auto find = [&known](const Place& place) {
-    if (place.file != nullptr || place.code == 0) return line_of(place);
-    const auto [found, is_new] = known.try_emplace(place.code);
-    if (is_new) found->second = line_of(place);
-    return found->second;
+  for (const auto& [key, entry] : entries) {
+    for (const Place& place : {entry.finding.place, entry.finding.other}) {
+      if (place.file == nullptr && place.code != 0) known[place.code];
+    }
+  }
+  std::vector<uintptr_t> calls;  // not the return addresses
+  for (const auto& [code, line] : known) calls.push_back(code - 1);
+  const std::vector<std::string> found = source_lines(calls);
+  size_t n = 0;
+  for (auto& [code, line] : known) line = found[n++];
+
+  const auto line_of = [&known](const Place& place) {
+    if (place.file != nullptr) return std::string(place.file) + ":" + std::to_string(place.line);
+    return place.code == 0 ? "" : known[place.code];
   };
+  std::map<std::tuple<int, std::string, std::string, std::string>, Line> merged;
   for (const auto& [key, entry] : entries) {
     const Finding& finding = entry.finding;
-    Line line{entry.count, &finding, find(finding.place), find(finding.other)};
-    const auto [found, is_new] = merged.try_emplace(
+    Line line{entry.count, finding, line_of(finding.place), line_of(finding.other)};
+    const auto [at, is_new] = merged.try_emplace(
         {static_cast<int>(finding.severity), finding.kind, line.place, line.other}, line);
-    if (!is_new) found->second.count += line.count;
+    if (!is_new) at->second.count += line.count;
   }
   std::vector<Line> lines;
   for (auto& [key, line] : merged) lines.push_back(std::move(line));
   return lines;
 }
 
-void write_list(const char* path, const std::vector<Line>& lines) {
+void write_list(const char* path, const std::vector<cpuDeviceFinding>& list) {
   FILE* const file = fopen(path, "w");
   if (file == nullptr) {
     fprintf(stderr, "cpu_device: cannot write CPU_DEVICE_FINDINGS=%s\n", path);
     return;
   }
-  for (const Line& line : lines) {
-    std::string message = line.finding->message;
+  for (const cpuDeviceFinding& f : list) {
+    std::string message = f.message;
     std::replace(message.begin(), message.end(), '\n', ' ');
     fprintf(
-        file, "%s\t%s\t%s\t%s\t%llu\t%s\t%s\t%s\t%s\n", name_of(line.finding->severity),
-        line.finding->kind, base_name(line.place).c_str(),
-        line.other.empty() ? "-" : base_name(line.other).c_str(),
-        static_cast<unsigned long long>(line.count), line.finding->kernel.c_str(),
-        line.finding->thread.c_str(), line.finding->block.c_str(), message.c_str());
+        file, "%s\t%s\t%s\t%s\t%llu\t%s\t%s\t%s\t%s\n", name_of(f.severity), f.kind,
+        base_name(f.place).c_str(), *f.other_place == '\0' ? "-" : base_name(f.other_place).c_str(),
+        f.count, f.kernel, f.thread, f.block, message.c_str());
   }
   fclose(file);
 }
 
-void print_report(const std::vector<Line>& lines) {
+void print_report(const std::vector<cpuDeviceFinding>& list) {
   size_t shown = 0;
-  for (const Line& line : lines) {
+  for (const cpuDeviceFinding& f : list) {
     if (++shown > kMostReported) break;
-    const Finding& f = *line.finding;
-    fprintf(stderr, "%s: %s: %s\n", name_of(f.severity), f.kind, f.message.c_str());
-    fprintf(stderr, "    at %s", line.place.empty() ? "an unknown line" : line.place.c_str());
-    if (!line.other.empty()) fprintf(stderr, " and %s", line.other.c_str());
-    if (line.count > 1)
-      fprintf(stderr, ", %llu times", static_cast<unsigned long long>(line.count));
+    fprintf(stderr, "%s: %s: %s\n", name_of(f.severity), f.kind, f.message);
+    fprintf(stderr, "    at %s", *f.place == '\0' ? "an unknown line" : f.place);
+    if (*f.other_place != '\0') fprintf(stderr, " and %s", f.other_place);
+    if (f.count > 1) fprintf(stderr, ", %llu times", f.count);
     fprintf(stderr, "\n");
-    if (!f.kernel.empty()) {
-      fprintf(
-          stderr, "    first: thread %s of block %s, kernel %s\n", f.thread.c_str(),
-          f.block.c_str(), f.kernel.c_str());
+    if (*f.kernel != '\0') {
+      fprintf(stderr, "    first: thread %s of block %s, kernel %s\n", f.thread, f.block, f.kernel);
     }
   }
-  if (lines.size() > kMostReported) {
-    fprintf(stderr, "and %zu more\n", lines.size() - kMostReported);
-  }
-  const auto errors = std::count_if(lines.begin(), lines.end(), [](const Line& line) {
-    return line.finding->severity == Severity::kError;
+  if (list.size() > kMostReported) fprintf(stderr, "and %zu more\n", list.size() - kMostReported);
+  const auto errors = std::count_if(list.begin(), list.end(), [](const cpuDeviceFinding& f) {
+    return f.severity == cpuDeviceError;
   });
   fprintf(
       stderr, "cpu_device: %td errors, %td warnings and notes\n", errors,
-      static_cast<ptrdiff_t>(lines.size()) - errors);
+      static_cast<ptrdiff_t>(list.size()) - errors);
 }
 
 }  // namespace
@@ -150,11 +148,43 @@ void describe_finding(const Finding& finding) {
       finding;
 }
 
-void report_findings() {
+const std::vector<cpuDeviceFinding>& findings() {
   const std::lock_guard lock(store().mutex);
-  const std::vector<Line> lines = lines_of(store().entries);
-  if (const char* const path = getenv("CPU_DEVICE_FINDINGS")) write_list(path, lines);
-  if (!lines.empty()) print_report(lines);
+  Store& s = store();
+  s.lines = lines_of(s.entries);
+  s.answer.clear();
+  for (const Line& line : s.lines) {
+    const Finding& f = line.finding;
+    s.answer.push_back(
+        {static_cast<cpuDeviceSeverity>(f.severity), f.kind, line.place.c_str(), line.other.c_str(),
+         line.count, f.kernel.c_str(), f.thread.c_str(), f.block.c_str(), f.message.c_str()});
+  }
+  return s.answer;
+}
+
+void clear_findings() {
+  const std::lock_guard lock(store().mutex);
+  store().entries.clear();
+  store().answer.clear();
+  store().lines.clear();
+}
+
+void report_findings() {
+  const std::vector<cpuDeviceFinding>& list = findings();
+  if (const char* const path = getenv("CPU_DEVICE_FINDINGS")) write_list(path, list);
+  if (!list.empty()) print_report(list);
 }
 
 }  // namespace cpu_device
+
+extern "C" {
+
+const struct cpuDeviceFinding* cpuDeviceFindings(size_t* count) {
+  const std::vector<cpuDeviceFinding>& list = cpu_device::findings();
+  *count = list.size();
+  return list.empty() ? nullptr : list.data();
+}
+
+void cpuDeviceClearFindings(void) { cpu_device::clear_findings(); }
+
+}  // extern "C"

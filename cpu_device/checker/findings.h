@@ -5,10 +5,13 @@
 #include <stdint.h>
 
 #include <string>
+#include <vector>
+
+#include "cpu_device.h"
 
 namespace cpu_device {
 
-enum class Severity { kError, kWarning, kNote };
+enum class Severity { kError = cpuDeviceError, kWarning = cpuDeviceWarning, kNote = cpuDeviceNote };
 
 // A place in the program: a code address, or a file and line where they are known.
 struct Place {
@@ -31,6 +34,10 @@ struct Finding {
 bool count_finding(Severity severity, const char* kind, const Place& place, const Place& other);
 // Stores the words for a finding that count_finding has just called new.
 void describe_finding(const Finding& finding);
+
+// All of them with their lines looked up, errors first. Valid until the next call, or clear_findings().
+const std::vector<cpuDeviceFinding>& findings();
+void clear_findings();
 
 // Writes the machine-readable list to the file that the environment variable CPU_DEVICE_FINDINGS names, if it does,
 // and the report to standard error. Called at the end of the program.

@@ -1,5 +1,6 @@
 // The functions that g++ -fsanitize=thread and -fsanitize=bounds call, defined here instead of by the sanitizers.
 // Accesses of kernels go to the checker; atomic operations are carried out here.
+#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 
 #include "block.h"
 #include "checker.h"
+#include "counters.h"
 #include "cpu_device.h"
 #include "cpu_device/threads.h"
 #include "errors.h"
@@ -14,17 +16,42 @@
 namespace cpu_device {
 namespace {
 
+// An access of a kernel that the fast path does not know, or one of host code.
+[[gnu::noinline]] void on_other_access(
+    uintptr_t address, size_t size, Access kind, uintptr_t code) {
+  BlockRunner* const runner = BlockRunner::current();
+  if (runner == nullptr) return Checker::instance().host_access(address, code);
+  // A thread that polls must let the others run, and here the watchdog cannot interrupt it.
+  if (kind == Access::kVolatileRead) cpuDevicePoll();
+  Checker::instance().access(*runner, address, size, kind, code);
+  if (fast_path->log != nullptr && fast_path->log->full()) Counters::instance().make_room(*runner);
+}
+
+[[gnu::noinline]] void make_room() { Counters::instance().make_room(*BlockRunner::current()); }
+
 void on_access(const volatile void* pointer, size_t size, Access kind, void* caller) {
+  on_other_access(
+      reinterpret_cast<uintptr_t>(pointer), size, kind, reinterpret_cast<uintptr_t>(caller));
+}
+
+// A plain load or store: what kernels do most.
+template <unsigned kSize, bool kWrite>
+inline void on_plain_access(const void* pointer, void* caller) {
   const auto address = reinterpret_cast<uintptr_t>(pointer);
   const auto code = reinterpret_cast<uintptr_t>(caller);
-  const BlockRunner* const runner = BlockRunner::current();
-  if (runner != nullptr) {
-    // A thread that polls must let the others run, and here the watchdog cannot interrupt it.
-    if (kind == Access::kVolatileRead) cpuDevicePoll();
-    Checker::instance().access(*runner, address, size, kind, code);
-  } else {
-    Checker::instance().host_access(address, code);
+  const FastPath* const path = fast_path;
+  Space space;
+  if (path == nullptr || !path->passes<kSize, kWrite>(address, &space)) {
+    return on_other_access(address, kSize, kWrite ? Access::kWrite : Access::kRead, code);
   }
+  if (path->log == nullptr) return;
+  constexpr Operation kOperation = kWrite ? Operation::kStore : Operation::kLoad;
+  constexpr unsigned kLogSize = __builtin_ctz(kSize);
+  const uint64_t bits = space == Space::kGlobal
+                            ? LoggedAccess::kind(Space::kGlobal, kOperation, kLogSize)
+                            : LoggedAccess::kind(Space::kShared, kOperation, kLogSize);
+  path->log->add(address | bits, static_cast<uint32_t>(code));
+  if (path->log->full()) make_room();
 }
 
 // A range, checked in pieces of a word: copies of structures, memcpy and memset.
@@ -51,7 +78,9 @@ void on_range(const void* pointer, size_t size, Access kind, void* caller) {
 using cpu_device::Access;
 using cpu_device::BlockRunner;
 using cpu_device::Checker;
+using cpu_device::Counters;
 using cpu_device::on_access;
+using cpu_device::on_plain_access;
 using cpu_device::on_range;
 
 #define CALLER __builtin_return_address(0)
@@ -61,6 +90,8 @@ extern "C" {
 void __tsan_init(void) {
   if (Checker::enabled()) return;
   Checker::enable();
+  const char* const counters = getenv("CPU_DEVICE_COUNTERS");
+  if (counters != nullptr && *counters != '\0') Counters::instance().set_wanted(true);
   atexit([] { Checker::instance().program_ends(); });
 }
 void __tsan_func_entry(void*) {}
@@ -69,8 +100,8 @@ void __tsan_vptr_update(void** p, void*) { on_access(p, sizeof(*p), Access::kWri
 void __tsan_vptr_read(void**) {}
 
 #define CPU_DEVICE_HOOKS(size)                                                                    \
-  void __tsan_read##size(void* p) { on_access(p, size, Access::kRead, CALLER); }                  \
-  void __tsan_write##size(void* p) { on_access(p, size, Access::kWrite, CALLER); }                \
+  void __tsan_read##size(void* p) { on_plain_access<size, false>(p, CALLER); }                    \
+  void __tsan_write##size(void* p) { on_plain_access<size, true>(p, CALLER); }                    \
   void __tsan_unaligned_read##size(void* p) { on_access(p, size, Access::kRead, CALLER); }        \
   void __tsan_unaligned_write##size(void* p) { on_access(p, size, Access::kWrite, CALLER); }      \
   void __tsan_volatile_read##size(void* p) { on_access(p, size, Access::kVolatileRead, CALLER); } \
@@ -84,50 +115,51 @@ CPU_DEVICE_HOOKS(16)
 void __tsan_read_range(void* p, size_t size) { on_range(p, size, Access::kCopy, CALLER); }
 void __tsan_write_range(void* p, size_t size) { on_range(p, size, Access::kWrite, CALLER); }
 
-#define CPU_DEVICE_ATOMIC_HOOKS(bits, T)                                \
-  T __tsan_atomic##bits##_load(const volatile T* p, int) {              \
-    on_access(p, sizeof(T), Access::kVolatileRead, CALLER);             \
-    return __atomic_load_n(p, __ATOMIC_SEQ_CST);                        \
-  }                                                                     \
-  void __tsan_atomic##bits##_store(volatile T* p, T value, int) {       \
-    on_access(p, sizeof(T), Access::kVolatileWrite, CALLER);            \
-    __atomic_store_n(p, value, __ATOMIC_SEQ_CST);                       \
-  }                                                                     \
-  T __tsan_atomic##bits##_exchange(volatile T* p, T value, int) {       \
-    on_access(p, sizeof(T), Access::kAtomic, CALLER);                   \
-    return __atomic_exchange_n(p, value, __ATOMIC_SEQ_CST);             \
-  }                                                                     \
-  T __tsan_atomic##bits##_fetch_add(volatile T* p, T value, int) {      \
-    on_access(p, sizeof(T), Access::kAtomic, CALLER);                   \
-    return __atomic_fetch_add(p, value, __ATOMIC_SEQ_CST);              \
-  }                                                                     \
-  T __tsan_atomic##bits##_fetch_sub(volatile T* p, T value, int) {      \
-    on_access(p, sizeof(T), Access::kAtomic, CALLER);                   \
-    return __atomic_fetch_sub(p, value, __ATOMIC_SEQ_CST);              \
-  }                                                                     \
-  T __tsan_atomic##bits##_fetch_and(volatile T* p, T value, int) {      \
-    on_access(p, sizeof(T), Access::kAtomic, CALLER);                   \
-    return __atomic_fetch_and(p, value, __ATOMIC_SEQ_CST);              \
-  }                                                                     \
-  T __tsan_atomic##bits##_fetch_or(volatile T* p, T value, int) {       \
-    on_access(p, sizeof(T), Access::kAtomic, CALLER);                   \
-    return __atomic_fetch_or(p, value, __ATOMIC_SEQ_CST);               \
-  }                                                                     \
-  T __tsan_atomic##bits##_fetch_xor(volatile T* p, T value, int) {      \
-    on_access(p, sizeof(T), Access::kAtomic, CALLER);                   \
-    return __atomic_fetch_xor(p, value, __ATOMIC_SEQ_CST);              \
-  }                                                                     \
-  bool __tsan_atomic##bits##_compare_exchange_strong(                   \
-      volatile T* p, T* expected, T value, int, int) {                  \
-    on_access(p, sizeof(T), Access::kAtomic, CALLER);                   \
-    return __atomic_compare_exchange_n(                                 \
-        p, expected, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); \
-  }                                                                     \
-  bool __tsan_atomic##bits##_compare_exchange_weak(                     \
-      volatile T* p, T* expected, T value, int, int) {                  \
-    on_access(p, sizeof(T), Access::kAtomic, CALLER);                   \
-    return __atomic_compare_exchange_n(                                 \
-        p, expected, value, true, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);  \
+#define CPU_DEVICE_ATOMIC_HOOKS(bits, T)                                                   \
+  T __tsan_atomic##bits##_load(const volatile T* p, int order) {                           \
+    /* A relaxed load begins an operation that a compare-exchange ends. */                 \
+    if (order != __ATOMIC_RELAXED) on_access(p, sizeof(T), Access::kVolatileRead, CALLER); \
+    return __atomic_load_n(p, __ATOMIC_SEQ_CST);                                           \
+  }                                                                                        \
+  void __tsan_atomic##bits##_store(volatile T* p, T value, int) {                          \
+    on_access(p, sizeof(T), Access::kVolatileWrite, CALLER);                               \
+    __atomic_store_n(p, value, __ATOMIC_SEQ_CST);                                          \
+  }                                                                                        \
+  T __tsan_atomic##bits##_exchange(volatile T* p, T value, int) {                          \
+    on_access(p, sizeof(T), Access::kAtomic, CALLER);                                      \
+    return __atomic_exchange_n(p, value, __ATOMIC_SEQ_CST);                                \
+  }                                                                                        \
+  T __tsan_atomic##bits##_fetch_add(volatile T* p, T value, int) {                         \
+    on_access(p, sizeof(T), Access::kAtomic, CALLER);                                      \
+    return __atomic_fetch_add(p, value, __ATOMIC_SEQ_CST);                                 \
+  }                                                                                        \
+  T __tsan_atomic##bits##_fetch_sub(volatile T* p, T value, int) {                         \
+    on_access(p, sizeof(T), Access::kAtomic, CALLER);                                      \
+    return __atomic_fetch_sub(p, value, __ATOMIC_SEQ_CST);                                 \
+  }                                                                                        \
+  T __tsan_atomic##bits##_fetch_and(volatile T* p, T value, int) {                         \
+    on_access(p, sizeof(T), Access::kAtomic, CALLER);                                      \
+    return __atomic_fetch_and(p, value, __ATOMIC_SEQ_CST);                                 \
+  }                                                                                        \
+  T __tsan_atomic##bits##_fetch_or(volatile T* p, T value, int) {                          \
+    on_access(p, sizeof(T), Access::kAtomic, CALLER);                                      \
+    return __atomic_fetch_or(p, value, __ATOMIC_SEQ_CST);                                  \
+  }                                                                                        \
+  T __tsan_atomic##bits##_fetch_xor(volatile T* p, T value, int) {                         \
+    on_access(p, sizeof(T), Access::kAtomic, CALLER);                                      \
+    return __atomic_fetch_xor(p, value, __ATOMIC_SEQ_CST);                                 \
+  }                                                                                        \
+  bool __tsan_atomic##bits##_compare_exchange_strong(                                      \
+      volatile T* p, T* expected, T value, int, int) {                                     \
+    on_access(p, sizeof(T), Access::kAtomic, CALLER);                                      \
+    return __atomic_compare_exchange_n(                                                    \
+        p, expected, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);                    \
+  }                                                                                        \
+  bool __tsan_atomic##bits##_compare_exchange_weak(                                        \
+      volatile T* p, T* expected, T value, int, int) {                                     \
+    on_access(p, sizeof(T), Access::kAtomic, CALLER);                                      \
+    return __atomic_compare_exchange_n(                                                    \
+        p, expected, value, true, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);                     \
   }
 CPU_DEVICE_ATOMIC_HOOKS(8, unsigned char)
 CPU_DEVICE_ATOMIC_HOOKS(16, unsigned short)
@@ -155,6 +187,23 @@ void* __wrap_memset(void* to, int value, size_t size) {
   on_range(to, size, Access::kWrite, CALLER);
   return memset(to, value, size);
 }
+
+// Functions of which kernels are to call few, counted where they are called.
+#define CPU_DEVICE_EXP_HOOK(name, T)                                                  \
+  T __wrap_##name(T x) {                                                              \
+    if (cpu_device::fast_path != nullptr && cpu_device::fast_path->log != nullptr) {  \
+      cpu_device::Counters::instance().exp_call(reinterpret_cast<uintptr_t>(CALLER)); \
+    }                                                                                 \
+    return name(x);                                                                   \
+  }
+CPU_DEVICE_EXP_HOOK(expf, float)
+CPU_DEVICE_EXP_HOOK(exp2f, float)
+CPU_DEVICE_EXP_HOOK(exp10f, float)
+CPU_DEVICE_EXP_HOOK(expm1f, float)
+CPU_DEVICE_EXP_HOOK(exp, double)
+CPU_DEVICE_EXP_HOOK(exp2, double)
+CPU_DEVICE_EXP_HOOK(exp10, double)
+CPU_DEVICE_EXP_HOOK(expm1, double)
 
 // -fsanitize=bounds: an index outside an array of known size. The layouts are the compiler's.
 struct UbsanType {

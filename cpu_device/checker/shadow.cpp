@@ -24,6 +24,16 @@ WordShadow* map_words(uintptr_t begin, size_t size) {
   return static_cast<WordShadow*>(memory);
 }
 
+uint32_t* map_tags(size_t size) {
+  void* const memory = mmap(
+      nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return memory == MAP_FAILED ? nullptr : static_cast<uint32_t*>(memory);
+}
+
+void clear_tags(uint32_t* tags, size_t size) {
+  if (tags != nullptr) madvise(tags, size, MADV_DONTNEED);
+}
+
 void unmap_words(WordShadow* words, uintptr_t begin, size_t size) {
   if (words != nullptr) munmap(words, bytes_for(begin, size));
 }

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cpu_device.h"
+
 namespace cpu_device {
 
 // Who accessed a word: the thread's linear id in its block, and how many warp synchronisations its warp had passed.
@@ -51,6 +53,7 @@ struct Region {
   bool initialised = false;    // as a whole, from the start: variables
   uintptr_t allocated_at = 0;  // code address
   uintptr_t read_only_begin = 0, read_only_end = 0;
+  cpuDeviceCounters traffic = {};  // of device memory, while accesses are counted
 
   bool contains(uintptr_t address, size_t bytes) const {
     return address >= begin && address - begin <= size && bytes <= size - (address - begin);
@@ -61,5 +64,10 @@ struct Region {
 // Zeroed shadow words for a region, committed as they are touched.
 WordShadow* map_words(uintptr_t begin, size_t size);
 void unmap_words(WordShadow* words, uintptr_t begin, size_t size);
+
+// Zeroed tags for every word of a range, committed as they are touched; null if the address space is too small.
+uint32_t* map_tags(size_t size);
+// Sets them all to 0.
+void clear_tags(uint32_t* tags, size_t size);
 
 }  // namespace cpu_device

@@ -21,6 +21,7 @@ class SharedArena {
   void* place(const void* key, size_t size, const char* name);
   void* dynamic_base() const { return reinterpret_cast<void*>(begin()); }
 
+  uintptr_t begin() const;
   bool contains(uintptr_t address) const { return address - begin() < kBytes; }
   // The variable whose granule an address lies in, or null; the caller checks the bounds.
   Region* find(uintptr_t address);
@@ -33,7 +34,6 @@ class SharedArena {
 
  private:
   void* add(size_t size, const char* name);
-  uintptr_t begin() const;
 
   Region dynamic_;
   std::unordered_map<const void*, void*> places_;

@@ -162,6 +162,7 @@ std::string rewritten(const Options& options, const std::string& source) {
       CPU_DEVICE_INCLUDE_DIR,
       "-include",
       "cuda_runtime.h"};
+  if (options.check) command.push_back("-DCPU_DEVICE_CHECKED");
   append(command, options.compile);
   append(command, options.preprocess);
   const bool dependencies = !options.preprocess.empty() && !options.output.empty();
@@ -228,7 +229,13 @@ void link(const Options& options) {
   append(command, {"-isystem", CPU_DEVICE_INCLUDE_DIR});
   append(command, objects);
   append(command, options.objects);
-  if (options.check) command.push_back("-Wl,--wrap=memcpy,--wrap=memmove,--wrap=memset");
+  if (options.check) {
+    for (const char* const function :
+         {"memcpy", "memmove", "memset", "exp", "expf", "exp2", "exp2f", "exp10", "exp10f", "expm1",
+          "expm1f"}) {
+      command.push_back(std::string("-Wl,--wrap=") + function);
+    }
+  }
   append(
       command, {"-Wl,-Bsymbolic", std::string("-L") + CPU_DEVICE_LIBRARY_DIR, "-lcpu_device",
                 std::string("-Wl,-rpath,") + CPU_DEVICE_LIBRARY_DIR, "-o",

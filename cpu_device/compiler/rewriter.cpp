@@ -362,6 +362,7 @@ class Rewriter {
         after = k;
         break;
       }
+      if (is_pointer_declarator(k)) return k + 2;
       if (bracket || tokens_[k].is("(")) {
         k = closing_bracket(tokens_, k);
         if (k == kNone) return kNone;
@@ -370,6 +371,12 @@ class Rewriter {
     if (after == declarator.begin || tokens_[after - 1].kind != TokenKind::kIdentifier)
       return kNone;
     return after - 1;
+  }
+
+  // tokens_[k] begins "(*name)": a pointer to a function or to an array.
+  bool is_pointer_declarator(size_t k) const {
+    return k + 3 < tokens_.size() && tokens_[k].is("(") && tokens_[k + 1].is("*") &&
+           tokens_[k + 2].kind == TokenKind::kIdentifier && tokens_[k + 3].is(")");
   }
 
   bool is_class_head(size_t begin, size_t brace) const {
@@ -466,7 +473,7 @@ class Rewriter {
       if (token.is("=")) has_initializer = true;
       if (takes_parentheses(token) && end + 1 < tokens_.size() && tokens_[end + 1].is("("))
         ++end;
-      else if (token.is("(") && !has_initializer)
+      else if (token.is("(") && !has_initializer && !is_pointer_declarator(end))
         return;  // a function
       if (tokens_[end].is("(") || tokens_[end].is("[") || tokens_[end].is("{")) {
         end = closing_bracket(tokens_, end);

@@ -5,18 +5,87 @@
   struct name##1 {                      \
     type x;                             \
   };
-#define CPU_DEVICE_VECTOR_2(name, type, alignment) \
-  struct alignas(alignment) name##2 {              \
-    type x, y;                                     \
-  };
 #define CPU_DEVICE_VECTOR_3(name, type) \
   struct name##3 {                      \
     type x, y, z;                       \
+  };
+#ifndef CPU_DEVICE_CHECKED
+#define CPU_DEVICE_VECTOR_2(name, type, alignment) \
+  struct alignas(alignment) name##2 {              \
+    type x, y;                                     \
   };
 #define CPU_DEVICE_VECTOR_4(name, type, alignment) \
   struct alignas(alignment) name##4 {              \
     type x, y, z, w;                               \
   };
+#else
+// A GPU loads and stores such a vector as a whole, and cucc --check has to see that: left alone, g++ copies a structure
+// member by member. So these have copy operations of their own, which move the whole vector at once.
+namespace cpu_device {
+template <unsigned long kSize>
+struct Whole;
+template <>
+struct Whole<2> {
+  typedef unsigned short __attribute__((may_alias)) type;
+};
+template <>
+struct Whole<4> {
+  typedef unsigned int __attribute__((may_alias)) type;
+};
+template <>
+struct Whole<8> {
+  typedef unsigned long __attribute__((may_alias)) type;
+};
+template <>
+struct Whole<16> {
+  typedef unsigned long __attribute__((vector_size(16), may_alias)) type;
+};
+template <class T>
+__attribute__((always_inline)) inline void copy_whole(T* to, const T* from) {
+  if constexpr (sizeof(T) == 32) {  // a GPU moves 16 bytes at most
+    auto* const halves = reinterpret_cast<Whole<16>::type*>(to);
+    const auto* const from_halves = reinterpret_cast<const Whole<16>::type*>(from);
+    halves[0] = from_halves[0];
+    halves[1] = from_halves[1];
+  } else {
+    using Type = typename Whole<sizeof(T)>::type;
+    *reinterpret_cast<Type*>(to) = *reinterpret_cast<const Type*>(from);
+  }
+}
+}  // namespace cpu_device
+
+#define CPU_DEVICE_COPIES(Vector, members)                                          \
+  Vector() = default;                                                               \
+  __attribute__((always_inline)) constexpr Vector(const Vector& other) {            \
+    if (__builtin_is_constant_evaluated()) {                                        \
+      members                                                                       \
+    } else {                                                                        \
+      cpu_device::copy_whole(this, &other);                                         \
+    }                                                                               \
+  }                                                                                 \
+  __attribute__((always_inline)) constexpr Vector& operator=(const Vector& other) { \
+    if (__builtin_is_constant_evaluated()) {                                        \
+      members                                                                       \
+    } else {                                                                        \
+      cpu_device::copy_whole(this, &other);                                         \
+    }                                                                               \
+    return *this;                                                                   \
+  }
+#define CPU_DEVICE_VECTOR_2(name, type, alignment)                                            \
+  struct alignas(alignment) name##2 {                                                         \
+    type x, y;                                                                                \
+    __attribute__((always_inline)) constexpr name##2(type vx, type vy = {}) : x(vx), y(vy) {} \
+    CPU_DEVICE_COPIES(name##2, x = other.x; y = other.y;)                                     \
+  };
+#define CPU_DEVICE_VECTOR_4(name, type, alignment)                                  \
+  struct alignas(alignment) name##4 {                                               \
+    type x, y, z, w;                                                                \
+    __attribute__((always_inline)) constexpr name##4(                               \
+        type vx, type vy = {}, type vz = {}, type vw = {})                          \
+        : x(vx), y(vy), z(vz), w(vw) {}                                             \
+    CPU_DEVICE_COPIES(name##4, x = other.x; y = other.y; z = other.z; w = other.w;) \
+  };
+#endif
 #define CPU_DEVICE_VECTORS(name, type, alignment2, alignment4) \
   CPU_DEVICE_VECTOR_1(name, type)                              \
   CPU_DEVICE_VECTOR_2(name, type, alignment2)                  \
@@ -41,6 +110,9 @@ CPU_DEVICE_VECTORS(double, double, 16, 16)
 #undef CPU_DEVICE_VECTOR_2
 #undef CPU_DEVICE_VECTOR_3
 #undef CPU_DEVICE_VECTOR_4
+#ifdef CPU_DEVICE_CHECKED
+#undef CPU_DEVICE_COPIES
+#endif
 
 struct dim3 {
   unsigned int x, y, z;

@@ -61,6 +61,7 @@ bool BlockRunner::run(const Launch& launch, uint3 block_index, Fault* fault) {
   current_runner = this;
   resume(0, &main_);
   current_runner = nullptr;
+  if (Checker::enabled()) Checker::instance().end_block();
 
   if (failed_) {
     if (memory_fault_.signal != 0) tell_memory_fault();
@@ -122,6 +123,7 @@ inline void BlockRunner::set_current(unsigned turn) {
   current_ = turn;
   ++switches_;
   ::thread_index = launch_->thread_ids[turn];
+  if (fast_path != nullptr) Checker::instance().runs(launch_->order[turn]);
 }
 
 // Lets the thread of a turn run; the caller's context goes to *save.
@@ -255,6 +257,10 @@ void BlockRunner::poll() {
 void BlockRunner::yield() {
   polls_ = 0;
   switch_to_next();
+}
+
+void BlockRunner::run_instead(unsigned linear) {
+  resume(turn_of_[linear], &context_of_turn_[current_]);
 }
 
 void BlockRunner::fail(cudaError_t error, const std::string& what, const std::string& where) {

@@ -90,6 +90,11 @@ class BlockRunner {
       int line);
   void poll();
   void yield();
+  // Whether another thread of the block could go on now; and lets it, until it is the caller's turn again.
+  bool can_run(unsigned linear) const {
+    return runnable_.contains(turn_of_[linear]) && !at_barrier_.contains(turn_of_[linear]);
+  }
+  void run_instead(unsigned linear);
   uint32_t lane() const { return linear_id() % kWarpSize; }
   // Ends the block with a fault. The text gets the kernel, block and thread added.
   [[noreturn]] void fail(cudaError_t error, const std::string& what, const std::string& where);

@@ -18,12 +18,14 @@
 
 #include "block.h"
 #include "checker.h"
+#include "counters.h"
 #include "cpu_device.h"
 #include "cpu_device/kernel.h"
 #include "cuda_runtime_api.h"
 #include "device.h"
 #include "errors.h"
 #include "fault.h"
+#include "memory.h"
 #include "preemption.h"
 #include "registry.h"
 
@@ -242,6 +244,20 @@ cudaError_t check_launch(
   return cudaSuccess;
 }
 
+void count_launch(
+    const KernelInfo& kernel, const dim3& grid, const dim3& block, size_t shared_bytes) {
+  Counters::instance().begin_launch(
+      {kernel.name.c_str(),
+       {grid.x, grid.y, grid.z},
+       {block.x, block.y, block.z},
+       kernel.static_shared,
+       shared_bytes,
+       1,
+       device_bytes_in_use(),
+       {}},
+      reinterpret_cast<uintptr_t>(kernel.func));
+}
+
 void remember_report(const Fault& fault) {
   const std::lock_guard lock(last_report_mutex);
   last_report = fault.text;
@@ -280,9 +296,15 @@ cudaError_t launch_kernel(
   Job job(launch, blocks, std::clamp<uint64_t>(count / (workers * 8), 1, 64));
   // A checked program runs its blocks one after another, in the schedule's order.
   const uint64_t helpers = count == 0 || Checker::enabled() ? 0 : std::min(workers, count) - 1;
-  if (Checker::enabled()) Checker::instance().begin_launch(shared_bytes);
+  if (Checker::enabled()) {
+    Checker::instance().begin_launch(shared_bytes, threads);
+    count_launch(*kernel, grid, block, shared_bytes);
+  }
   pool.run(job, static_cast<unsigned>(helpers));
-  if (Checker::enabled()) Checker::instance().end_launch();
+  if (Checker::enabled()) {
+    Counters::instance().end_launch();
+    Checker::instance().end_launch();
+  }
   if (job.fault.error != cudaSuccess) {
     fprintf(stderr, "cpu_device: %s", job.fault.text.c_str());
     set_sticky_error(job.fault.error);

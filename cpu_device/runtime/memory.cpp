@@ -42,6 +42,7 @@ class Memory {
     memset(reinterpret_cast<void*>(begin), 0xff, std::min(size, kFilled));
     live_[begin] = Allocation{begin, size, kind};
     used_ += counted;
+    peak_ = std::max(peak_, used_);
     *ptr = reinterpret_cast<void*>(begin);
     return cudaSuccess;
   }
@@ -93,6 +94,10 @@ class Memory {
     const std::lock_guard lock(mutex_);
     return used_;
   }
+  size_t peak() {
+    const std::lock_guard lock(mutex_);
+    return peak_;
+  }
 
  private:
   // Address space only: nothing is committed until an allocation asks for it. Smaller where a limit forbids more.
@@ -123,6 +128,7 @@ class Memory {
   uintptr_t end_ = 0;
   uintptr_t next_ = 0;
   size_t used_ = 0;
+  size_t peak_ = 0;
 };
 
 // Never destroyed: programs may free memory from their own static destructors.
@@ -174,6 +180,7 @@ bool was_allocated(uintptr_t address) { return memory().was_used(address); }
 AddressRange device_range() { return memory().range(); }
 bool in_device_range(uintptr_t address) { return memory().contains(address); }
 size_t device_bytes_in_use() { return memory().used(); }
+size_t device_bytes_at_peak() { return memory().peak(); }
 
 }  // namespace cpu_device
 

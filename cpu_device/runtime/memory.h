@@ -40,5 +40,7 @@ AddressRange device_range();
 
 // Bytes of device memory in use, counted as asked for and rounded up to 256.
 size_t device_bytes_in_use();
+// The most they have been since the program began.
+size_t device_bytes_at_peak();
 
 }  // namespace cpu_device

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
+#include <sstream>
 #include <string_view>
 
 #include "registry.h"
@@ -136,18 +138,36 @@ std::string demangle(const char* name) {
   return result;
 }
 
-std::string run_addr2line(const std::string& path, uintptr_t offset) {
-  char command[64];
-  snprintf(command, sizeof command, " 0x%zx 2>/dev/null", static_cast<size_t>(offset));
-  std::string quoted = "'";
-  for (const char c : path) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  FILE* const pipe = popen(("addr2line -i -e " + quoted + "'" + command).c_str(), "r");
+// The output of addr2line for some offsets into a file: for each its address, then a line per inlined frame.
+std::string run_addr2line(const std::string& path, const std::vector<uintptr_t>& offsets) {
+  std::string command = "addr2line -a -i -e '";
+  for (const char c : path) command += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  command += "'";
+  for (const uintptr_t offset : offsets) {
+    char text[32];
+    snprintf(text, sizeof text, " 0x%zx", static_cast<size_t>(offset));
+    command += text;
+  }
+  FILE* const pipe = popen((command + " 2>/dev/null").c_str(), "r");
   if (pipe == nullptr) return "";
   std::string output;
   char buffer[512];
   while (fgets(buffer, sizeof buffer, pipe) != nullptr) output += buffer;
   pclose(pipe);
   return output;
+}
+
+// The innermost of some frames that is the program's own.
+std::string own_frame(const std::vector<std::string>& frames) {
+  for (std::string line : frames) {
+    if (const size_t extra = line.find(" (discriminator"); extra != std::string::npos) {
+      line.resize(extra);
+    }
+    const bool ours = line.find("cpu_device/include/") != std::string::npos;
+    const bool unknown = line.rfind("??", 0) == 0 || line.ends_with(":0") || line.ends_with(":?");
+    if (!ours && !unknown) return line;
+  }
+  return "";
 }
 
 }  // namespace
@@ -209,24 +229,49 @@ bool is_writable_data(uintptr_t address) {
   return query.writable;
 }
 
-std::string source_line(uintptr_t code_address) {
-  const Module module = module_of(code_address);
-  if (module.path.empty()) return "";
-  const std::string frames = run_addr2line(module.path, code_address - module.base);
-  size_t begin = 0;
-  while (begin < frames.size()) {
-    size_t end = frames.find('\n', begin);
-    if (end == std::string::npos) end = frames.size();
-    std::string line = frames.substr(begin, end - begin);
-    if (const size_t extra = line.find(" (discriminator"); extra != std::string::npos) {
-      line.resize(extra);
-    }
-    const bool ours = line.find("cpu_device/include/") != std::string::npos;
-    const bool unknown = line.rfind("??", 0) == 0 || line.ends_with(":0") || line.ends_with(":?");
-    if (!ours && !unknown) return line;
-    begin = end + 1;
+std::string source_line(uintptr_t code_address) { return source_lines({code_address}).front(); }
+
+std::vector<std::string> source_lines(const std::vector<uintptr_t>& code_addresses) {
+  constexpr size_t kMostAtATime = 1000;
+  std::vector<std::string> lines(code_addresses.size());
+  std::map<std::string, std::vector<size_t>> by_file;
+  std::vector<uintptr_t> offsets(code_addresses.size());
+  for (size_t n = 0; n < code_addresses.size(); ++n) {
+    const Module module = module_of(code_addresses[n]);
+    offsets[n] = code_addresses[n] - module.base;
+    if (!module.path.empty()) by_file[module.path].push_back(n);
   }
-  return "";
+  for (const auto& [path, numbers] : by_file) {
+    for (size_t begin = 0; begin < numbers.size(); begin += kMostAtATime) {
+      const size_t end = std::min(numbers.size(), begin + kMostAtATime);
+      std::vector<uintptr_t> some;
+      for (size_t n = begin; n < end; ++n) some.push_back(offsets[numbers[n]]);
+      std::istringstream output(run_addr2line(path, some));
+      std::vector<std::string> frames;
+      size_t next = begin;  // the address whose frames come next
+      const auto finish = [&] {
+        if (next > begin) lines[numbers[next - 1]] = own_frame(frames);
+        frames.clear();
+      };
+      for (std::string line; std::getline(output, line);) {
+        if (line.rfind("0x", 0) != 0) {
+          frames.push_back(line);
+        } else {
+          finish();
+          if (++next > end) break;
+        }
+      }
+      if (next <= end) finish();
+    }
+  }
+  return lines;
+}
+
+uintptr_t full_code(uint32_t low, uintptr_t nearby) {
+  const uintptr_t candidate = (nearby & ~uintptr_t{0xffffffff}) | low;
+  if (candidate > nearby && candidate - nearby > 0x80000000) return candidate - 0x100000000;
+  if (candidate < nearby && nearby - candidate > 0x80000000) return candidate + 0x100000000;
+  return candidate;
 }
 
 }  // namespace cpu_device

@@ -3,6 +3,7 @@
 
 #include "block.h"
 #include "checker.h"
+#include "counters.h"
 
 namespace cpu_device {
 namespace {
@@ -147,7 +148,15 @@ bool BlockRunner::complete_warp_operation(unsigned warp, uint32_t mask) {
 }
 
 void BlockRunner::finish_lanes(unsigned warp, uint32_t lanes) {
-  if (Checker::enabled()) Checker::instance().warp_synchronised(warp);
+  if (Checker::enabled()) {
+    Checker::instance().warp_synchronised(warp, linear_id());
+    Counters& counters = Counters::instance();
+    if (counters.counting()) {
+      const Wait& wait = waits_[warp * kWarpSize + static_cast<unsigned>(std::countr_zero(lanes))];
+      counters.warp_function(wait.warp_op, wait.file, wait.line);
+      if (lanes == warps_[warp].live) counters.warp_together(warp);
+    }
+  }
   warps_[warp].waiting &= ~lanes;
   for (uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
     const unsigned linear = warp * kWarpSize + static_cast<unsigned>(std::countr_zero(rest));

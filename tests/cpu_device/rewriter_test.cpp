@@ -168,7 +168,8 @@ TEST(RewriterDeviceVariable, RegistersVariables) {
        {"__device__ float x[4];", "__constant__ float x[2] = {1, 2};",
         "static __device__ int x = 3;", "namespace n { __device__ A<int> x; }",
         "__device__ struct { int a; } x;", "__attribute__((aligned(16))) __device__ float x[4];",
-        "__device__ float4 x{1, 2, 3, 4};"}) {
+        "__device__ float4 x{1, 2, 3, 4};", "__device__ int (*x)[3] = &matrix[1];",
+        "__device__ float (*x)(float);"}) {
     EXPECT_TRUE(
         contains(rewrite(source), "cpuDeviceRegisterVariable((const void*)&x, sizeof(x), \"x\", "))
         << rewrite(source);

@@ -30,8 +30,20 @@ int cpuDeviceRegisterKernel(const void* func, void (*invoke)(void** args), unsig
 void* cpuDeviceSharedPlace(const void* key, size_t size, const char* name);
 void* cpuDeviceDynamicShared(void);
 // constant: 1 for __constant__.
+// Names the compiler of a checked program.
+int cpuDeviceRegisterCompiler(const char* name, int is_clang);
 int cpuDeviceRegisterVariable(const void* address, size_t size, const char* name, int constant);
 }
+
+#ifdef CPU_DEVICE_CHECKED
+namespace cpu_device {
+#ifdef __clang__
+static const int compiler_registered = cpuDeviceRegisterCompiler("clang " __clang_version__, 1);
+#else
+static const int compiler_registered = cpuDeviceRegisterCompiler("g++ " __VERSION__, 0);
+#endif
+}  // namespace cpu_device
+#endif
 
 // Launch machinery, whose accesses are not the program's: cucc --check leaves it uninstrumented.
 #define CPU_DEVICE_UNCHECKED __attribute__((no_sanitize("thread")))

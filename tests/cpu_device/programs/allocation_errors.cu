@@ -1,5 +1,6 @@
 // Too large, zero and null allocations, double and foreign frees: CUDA's codes, and a device that
 // works afterwards.
+// allow: error invalid-free
 #include <cuda_runtime.h>
 
 #include "check.h"

@@ -1,5 +1,6 @@
 // cudaGetLastError clears the error, cudaPeekAtLastError does not, a success does not hide an
 // earlier failure, and names and strings are CUDA's.
+// allow: error launch-error
 #include <cuda_runtime.h>
 
 #include "check.h"
