@@ -67,7 +67,7 @@ __global__ void online_softmax_kernel(
       for (int c = 0; c < Bc; ++c) s_reg[c] += q_reg[k] * K_smem[c * d + k];
     for (int c = 0; c < Bc; ++c) s_reg[c] = j0 + c < N_k ? softmax_scale * s_reg[c] : -INFINITY;
 
-    // TODO(03.2): fold the tile into m, l and o.   (~13 lines)
+    // TODO(03.2): fold the tile into m, l and o.   (~14 lines)
     // m_new = the maximum of m and of this tile's s_reg. What was summed so far belongs to the old
     // m: rescale l and o_reg by exp(m - m_new). Then add, for each c, p_c = exp(s_reg[c] - m_new)
     // to l, and p_c * V_ck to o_reg[k] for each k. In the first tile m is -inf: exp(-inf) is 0, as
@@ -110,7 +110,6 @@ extern "C" cudaError_t attention_forward(
   const int64_t heads = int64_t{shape.batch} * shape.num_heads;
   const int64_t blocks_per_head = (N_q + kThreads - 1) / kThreads;
   if (blocks_per_head > INT32_MAX / heads) return cudaErrorInvalidValue;
-
   if (N_q == 0) return cudaSuccess;  // nothing to compute
   online_softmax_kernel<<<heads * blocks_per_head, kThreads, 0, stream>>>(
       Q, K, V, O, LSE, N_q, N_k, d, blocks_per_head, softmax_scale);

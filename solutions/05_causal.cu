@@ -71,27 +71,28 @@ __global__ void causal_attention_kernel(
   keys = causal ? i + 1 + N_k - N_q : N_k;
   block_keys = causal ? min((tile + 1) * kThreads, N_q) + N_k - N_q : N_k;
   // END(05.1)
-
   float m = -INFINITY;  // the maximum of the scores so far
   float l = 0.0f;       // the sum of exp(s - m) so far
   for (int64_t j0 = 0; j0 < block_keys; j0 += Bc) {
+    // DONE(05.2): load one tile of K and one of V.   (~4 lines)
     __syncthreads();  // every thread is done with the previous tiles before these overwrite them
     load_tile(K_smem, K_head, j0, N_k, d);
     load_tile(V_smem, V_head, j0, N_k, d);
-    __syncthreads();           // the tiles are complete before any thread reads them
+    __syncthreads();  // the tiles are complete before any thread reads them
+    // END(05.2)
     if (!has_query) continue;  // not return: the next barriers wait for every thread of the block
 
     float s_reg[Bc] = {};  // [Bc], row i of this tile of S
     for (int64_t k = 0; k < d; ++k)
       for (int c = 0; c < Bc; ++c) s_reg[c] = add_dot(s_reg[c], q_reg[k], K_smem[c * d + k]);
     float m_new = m;
-    // DONE(05.2): scale the scores, hide what query i does not see, find the maximum.   (~6 lines)
+    // DONE(05.3): scale the scores, hide what query i does not see, find the maximum.   (~5 lines)
     for (int c = 0; c < Bc; ++c) s_reg[c] *= softmax_scale;
     if (j0 + Bc > keys)  // only a tile at the diagonal, or the ragged last one
       for (int c = 0; c < Bc; ++c) s_reg[c] = j0 + c < keys ? s_reg[c] : -INFINITY;
     for (int c = 0; c < Bc; ++c) m_new = fmaxf(m_new, s_reg[c]);
     if (m_new == -INFINITY) continue;  // query i has seen no key yet, and (-inf) - (-inf) is NaN
-    // END(05.2)
+    // END(05.3)
     const float rescale = expf(m - m_new);  // 0 in the first tile, where m is -inf
     l *= rescale;
     float p_reg[Bc];  // [Bc], row i of this tile of exp(S - m)
@@ -138,7 +139,6 @@ extern "C" cudaError_t attention_forward(
   const int64_t heads = int64_t{shape.batch} * shape.num_heads;
   const int64_t blocks_per_head = (N_q + kThreads - 1) / kThreads;
   if (blocks_per_head > INT32_MAX / heads) return cudaErrorInvalidValue;
-
   if (N_q == 0) return cudaSuccess;  // nothing to compute
   auto kernel = causal_attention_kernel<float>;
   const auto is_aligned = [](const void* p) { return reinterpret_cast<uintptr_t>(p) % 16 == 0; };
