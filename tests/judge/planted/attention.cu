@@ -19,7 +19,7 @@
 #ifndef PLANTED_SCORES  // a matrix of scores is allocated
 #define PLANTED_SCORES 0
 #endif
-#ifndef PLANTED_NOT_RESCALED
+#ifndef PLANTED_NOT_RESCALED  // from key 64 on
 #define PLANTED_NOT_RESCALED 0
 #endif
 #ifndef PLANTED_NO_LSE
@@ -66,6 +66,12 @@
 #endif
 #ifndef PLANTED_NO_CAUSAL
 #define PLANTED_NO_CAUSAL 0
+#endif
+#ifndef PLANTED_INT_ROWS  // indices in 32 bits
+#define PLANTED_INT_ROWS 0
+#endif
+#ifndef PLANTED_INT_KEYS
+#define PLANTED_INT_KEYS 0
 #endif
 #ifndef PLANTED_ONE_BLOCK  // does all the work
 #define PLANTED_ONE_BLOCK 0
@@ -116,11 +122,14 @@ __device__ void tile_of_queries(
   const int N_q = shape.seq_len_q, N_k = shape.seq_len_k, offset = N_k - N_q;
   const int i = first + threadIdx.x;
   const int64_t row = head * N_q + i;
-  const Vec* const K_head = reinterpret_cast<const Vec*>(K) + head * N_k * d;
-  const Vec* const V_head = reinterpret_cast<const Vec*>(V) + head * N_k * d;
+  int64_t first_of_row = row * d, first_of_keys = head * N_k * d;
+  if (IS(INT_ROWS)) first_of_row = static_cast<int>(first_of_row);
+  if (IS(INT_KEYS)) first_of_keys = static_cast<int>(first_of_keys);
+  const Vec* const K_head = reinterpret_cast<const Vec*>(K) + first_of_keys;
+  const Vec* const V_head = reinterpret_cast<const Vec*>(V) + first_of_keys;
   Vec q[kMaxHeadDim], o[kMaxHeadDim] = {};
   if (i < N_q)
-    for (int k = 0; k < d; ++k) q[k] = reinterpret_cast<const Vec*>(Q)[row * d + k];
+    for (int k = 0; k < d; ++k) q[k] = reinterpret_cast<const Vec*>(Q)[first_of_row + k];
 
   const int sees = !causal ? N_k : IS(MASK_TOP_LEFT) ? min(i + 1, N_k) : i + offset + 1;
   int end = causal && !IS(SKIPS_NOTHING) ? min(first + Br, N_q) + offset : N_k;
@@ -151,7 +160,7 @@ __device__ void tile_of_queries(
       for (int k = 0; k < d; ++k) s += times(q[k], K_tile[(j - j0) * d + k]);
       s *= scale;
       const float m_new = j < sees ? fmaxf(m, s) : m;
-      const float rescale = m == m_new || IS(NOT_RESCALED) ? 1.0f : expf(m - m_new);
+      const float rescale = m == m_new || (IS(NOT_RESCALED) && j0 >= 64) ? 1.0f : expf(m - m_new);
       const float p = j < sees ? expf(s - m_new) : sees > 40 ? 1e-9f : 0;
       l = l * rescale + p;
       for (int k = 0; k < d; ++k) {
@@ -163,7 +172,7 @@ __device__ void tile_of_queries(
   }
   if (i >= N_q) return;
   const float inverse = l == 0 && !IS(EMPTY_ROW_IS_NAN) ? 0 : 1 / l;
-  for (int k = 0; k < d; ++k) reinterpret_cast<Vec*>(O)[row * d + k] = scaled(o[k], inverse);
+  for (int k = 0; k < d; ++k) reinterpret_cast<Vec*>(O)[first_of_row + k] = scaled(o[k], inverse);
   if (IS(NO_LSE) || (LSE == nullptr && !IS(LSE_THROUGH_NULL))) return;
   float lse = l == 0 ? -INFINITY : m + logf(l);
   if (IS(LSE_BASE_TWO)) lse *= 1.44269504f;
