@@ -28,19 +28,20 @@ def _row(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _markers(name: str) -> tuple[str, str]:
-    return f"<!-- table: {name} -->\n", f"\n<!-- end: {name} -->"
+def _split(readme: Path, name: str) -> tuple[str, str, str]:
+    """The text up to the table, with its marker, the table, and the rest."""
+    begin, end = f"<!-- table: {name} -->", f"<!-- end: {name} -->"
+    before, rest = readme.read_text(encoding="utf-8").split(begin)
+    table, after = rest.split(end)
+    return before + begin, table.strip(), end + after
 
 
 def table_in(readme: Path, name: str) -> str:
     """What stands between the table's markers."""
-    begin, end = _markers(name)
-    return readme.read_text(encoding="utf-8").split(begin)[1].split(end)[0]
+    return _split(readme, name)[1]
 
 
 def fill(readme: Path, name: str, table: str) -> None:
     """Replaces what stands between the table's markers."""
-    begin, end = _markers(name)
-    before, rest = readme.read_text(encoding="utf-8").split(begin)
-    after = rest.split(end)[1]
-    readme.write_text(f"{before}{begin}{table}{end}{after}", encoding="utf-8")
+    before, _, after = _split(readme, name)
+    readme.write_text(f"{before}\n{table}\n{after}", encoding="utf-8")
