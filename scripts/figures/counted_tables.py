@@ -120,10 +120,47 @@ def vectorized() -> str:
     )
 
 
+def causal() -> str:
+    """Lesson 05: what the mask saves when tiles are skipped."""
+    shape = Shape(512, 512, 64)
+    counted = {
+        "lesson 04, full": count("04_vectorized_io", shape),
+        "lesson 05, full": count("05_causal", shape),
+        "lesson 05, causal": count("05_causal", replace(shape, causal=True)),
+    }
+    return beside(
+        "one head, N = 512, d = 64",
+        counted,
+        [
+            ("passes over K", lambda c: f"{passes(c, 'K', shape):g}"),
+            ("passes over V", lambda c: f"{passes(c, 'V', shape):g}"),
+            ("K and V, bytes asked for", lambda c: size_text(c.global_loads("K", "V").bytes)),
+            ("load instructions, shared", lambda c: f"{c.shared_loads.requests:,}"),
+            ("exponentials", lambda c: f"{c.exp_calls:,}"),
+            ("barriers, all blocks", lambda c: f"{c.barriers:,}"),
+        ],
+    )
+
+
+def skipped() -> str:
+    """Lesson 05: the share of K and V that is loaded, against the share of pairs that is seen."""
+    rows = []
+    for n in (64, 128, 256, 512, 1024, 2048):
+        shape = Shape(n, n, 8)
+        full, half = (
+            count("05_causal", replace(shape, causal=masked)).global_loads("K", "V").bytes
+            for masked in (False, True)
+        )
+        rows.append([f"{n:,}", f"{half / full:.4f}", f"{(n + 1) / (2 * n):.4f}"])
+    return markdown(["N", "K and V loaded, causal / full", "pairs seen, causal / full"], rows)
+
+
 TABLES: list[tuple[str, str, Callable[[], str]]] = [
     ("02_tiled", "counted", tiled),
     ("03_online_softmax", "counted", online),
     ("04_vectorized_io", "counted", vectorized),
+    ("05_causal", "counted", causal),
+    ("05_causal", "skipped", skipped),
 ]
 
 
