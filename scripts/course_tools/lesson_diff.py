@@ -1,6 +1,7 @@
 """scripts/lesson_diff: what each lesson's solution changes in the one before it."""
 
 import difflib
+import itertools
 import re
 import sys
 from collections.abc import Sequence
@@ -48,7 +49,7 @@ def code_of(lines: Sequence[str]) -> list[str]:
 
 def steps(lessons: Sequence[Lesson]) -> list[Step]:
     found = []
-    for before, lesson in zip(lessons, lessons[1:], strict=False):
+    for before, lesson in itertools.pairwise(lessons):
         old, new = text_of(before), text_of(lesson)
         changes = list(difflib.ndiff(code_of(old), code_of(new)))
         added = sum(line.startswith("+ ") for line in changes)
