@@ -37,6 +37,8 @@ struct Expected {
   size_t static_shared = 0, dynamic_shared = 0;
 };
 
+[[maybe_unused]] void PrintTo(const Expected& e, std::ostream* out) { *out << e.kernel; }
+
 cpuDeviceAccesses accesses(const Global& g) {
   const unsigned long long bytes = g.accesses * g.width;
   return {g.requests, g.accesses, bytes, g.width == 16 ? bytes : 0, g.sectors, 0, 0};
