@@ -7,7 +7,7 @@
 
 function(add_lesson name)
   add_executable(${name}_test ${PROJECT_SOURCE_DIR}/tests/lessons/${name}_test.cpp)
-  target_link_libraries(${name}_test PRIVATE judge)
+  target_link_libraries(${name}_test PRIVATE lesson_checks)
   add_dependencies(${name}_test runner)
   if(COURSE_DEVICE STREQUAL "cpu")
     add_dependencies(${name}_test cucc)

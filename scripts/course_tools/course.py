@@ -2,9 +2,9 @@
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from course_tools import paths
+from course_tools import device, paths
 from course_tools.errors import InternalError, UsageError
 
 
@@ -15,10 +15,17 @@ class Lesson:
     test: str  # the judge's executable
     stub_sha256: str
     points: dict[str, int]  # check -> points, in the order in which they run
+    points_on_gpu: dict[str, int] = field(default_factory=dict)  # where they differ
 
     @property
     def number(self) -> str:
         return self.name.split("_")[0]
+
+    def graded_on(self, device_name: str) -> "Lesson":
+        """The same lesson, with the points that its checks have on this device."""
+        if device_name == device.CPU:
+            return self
+        return replace(self, points={**self.points, **self.points_on_gpu})
 
     def matches(self, word: str) -> bool:
         return word == self.name or (
@@ -36,12 +43,17 @@ def load() -> list[Lesson]:
                 title=entry["title"],
                 test=entry["test"],
                 stub_sha256=entry["stub_sha256"],
-                points={check: int(points) for check, points in entry["points"].items()},
+                points=_points(entry["points"]),
+                points_on_gpu=_points(entry.get("points_on_gpu", {})),
             )
             for entry in entries
         ]
     except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
         raise InternalError(f"cannot read {paths.shown(path)}: {error!r}") from error
+
+
+def _points(table: dict[str, object]) -> dict[str, int]:
+    return {check: int(points) for check, points in table.items()}
 
 
 def select(lessons: Sequence[Lesson], words: Sequence[str]) -> list[Lesson]:

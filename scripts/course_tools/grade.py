@@ -31,6 +31,8 @@ def main(arguments: Sequence[str]) -> int:
     seed = secrets.randbits(64) if options.seed is None else options.seed
     lessons = course.select(course.load(), options.lessons)
     lessons = course.select_by_checks(lessons, options.check)
+    device = options.device or devices.default()
+    lessons = [one.graded_on(device) for one in lessons]
     # The judge takes one check at a time.
     tasks = [
         judge.Task(one, _source(options, one), check)
@@ -39,7 +41,6 @@ def main(arguments: Sequence[str]) -> int:
         if not check or check in one.points
     ]
     _check_report_paths(options)
-    device = options.device or devices.default()
     if device == devices.CUDA and not devices.has_cuda_compiler():
         raise SetupError("--device cuda needs nvcc, the CUDA compiler, on PATH")
     info = report.RunInfo(device, seed, _replay_options(options))

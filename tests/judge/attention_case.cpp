@@ -1,6 +1,8 @@
 #include "attention_case.h"
 
+#include <bit>
 #include <cmath>
+#include <iterator>
 
 #include "text.h"
 
@@ -88,7 +90,13 @@ std::string Case::words() const {
   text += format("N_q=%d N_k=%d d=%d, ", N_q, N_k, d);
   if (custom_scale) text += format("softmax_scale=%g, ", scale);
   if (causal) text += "causal, ";
-  if (misaligned_floats != 0) text += format("pointers off by %d bytes, ", 4 * misaligned_floats);
+  if (misaligned_floats != 0) {
+    const char* const names[] = {"Q", "K", "V", "O", "LSE"};
+    const auto tensor = static_cast<unsigned>(std::countr_zero(misaligned_mask));
+    const bool alone = std::popcount(misaligned_mask) == 1 && tensor < std::size(names);
+    text +=
+        format("%s off by %d bytes, ", alone ? names[tensor] : "pointers", 4 * misaligned_floats);
+  }
   return text + family_words(inputs);
 }
 

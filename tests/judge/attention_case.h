@@ -42,7 +42,8 @@ struct Case {
   bool custom_scale = false;
   bool causal = false;
   Family inputs = Family::kRandn;
-  int misaligned_floats = 0;  // moves every pointer off its alignment
+  int misaligned_floats = 0;       // moves pointers off their alignment,
+  unsigned misaligned_mask = ~0u;  // those whose bit (of protocol::Tensor) is set
 
   int kv_heads() const { return heads_kv == 0 ? heads : heads_kv; }
   float softmax_scale() const;

@@ -3,7 +3,8 @@
 // With u = 2^-24, an element is accepted iff it is finite and |o - reference| <= 32 u E, where E (reference.h)
 // bounds what one rounding of every operation can do. Above 4,096 keys the bound grows with sqrt(N_k / 4096).
 // A floor lets a device flush subnormal numbers to zero. Correct float32 algorithms stay below 10 u E; the
-// weakest bug that was measured reached 2,177 u E.
+// weakest bug that was measured reached 2,177 u E. LSE is judged in the same way, with an E of its own, except that
+// a row that sees no key has to give -inf exactly.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +17,7 @@ namespace judge {
 
 // Largest accepted |o - reference| of output k of a row.
 double error_bound(const ReferenceRow& reference, int k, int N_k);
+double lse_error_bound(const ReferenceRow& reference, int N_k);
 
 enum class RowState : unsigned char { kRight, kWrong, kNotFinite, kNeverWritten };
 
@@ -28,9 +30,10 @@ struct Element {
 };
 
 struct Comparison {
-  std::vector<std::int64_t> rows;           // that were compared, ascending
-  std::vector<RowState> states;             // of each: the worst state among its elements
-  std::vector<std::int64_t> bad_in_column;  // [d] how many of the rows are not right there
+  std::vector<std::int64_t> rows;  // that were compared, ascending
+  std::vector<RowState> states;    // of each: the worst state among its elements
+  std::vector<std::int64_t>
+      bad_in_column;  // [d], of LSE [1]: how many of the rows are not right there
   std::int64_t wrong = 0, not_finite = 0, never_written = 0;  // elements
   Element worst;                                              // largest ratio among finite elements
   Element first_not_finite;
@@ -47,5 +50,8 @@ Comparison compare_rows(
 
 // All rows.
 Comparison compare(const Problem& problem, const float* O, std::uint32_t filler_bits);
+
+// The same for LSE, [batch, heads, N_q]; an element's k is 0.
+Comparison compare_lse(const Problem& problem, const float* LSE, std::uint32_t filler_bits);
 
 }  // namespace judge

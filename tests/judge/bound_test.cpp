@@ -112,5 +112,67 @@ TEST(Bound, ARowWithoutKeysMustBeExactlyZero) {
   EXPECT_FALSE(compare(problem, &tiny, kFiller).accepted());
 }
 
+constexpr std::uint32_t kLseFiller = protocol::filler_bits(protocol::kLSE);
+
+std::vector<Case> lse_shapes() {
+  std::vector<Case> all = shapes();
+  all.push_back({.N_q = 40, .N_k = 40, .d = 16, .causal = true});
+  all.push_back({.heads = 2, .N_q = 20, .N_k = 12, .d = 8, .causal = true});
+  all.push_back({.N_q = 5, .N_k = 0, .d = 8});
+  return all;
+}
+
+TEST(LseBound, AcceptsEveryRightVariantOnEveryFamily) {
+  for (const LseVariant& variant : right_lse_variants())
+    for (Case c : lse_shapes())
+      for (const Family family : kAllFamilies) {
+        c.inputs = family;
+        const Problem problem = draw(c, 1);
+        const Comparison comparison = compare_lse(problem, variant.run(problem).data(), kLseFiller);
+        EXPECT_TRUE(comparison.accepted())
+            << variant.name << " on " << c.words() << ": " << comparison.worst.ratio;
+        EXPECT_LT(comparison.worst.ratio, 0.5) << variant.name << " on " << c.words();
+      }
+}
+
+TEST(LseBound, RejectsEveryWrongVariantOnSomeFamily) {
+  for (const LseVariant& variant : wrong_lse_variants()) {
+    int rejected = 0;
+    for (const Family family : kAllFamilies) {
+      const Problem problem =
+          draw({.N_q = 48, .N_k = 40, .d = 6, .causal = true, .inputs = family}, 2);
+      if (!compare_lse(problem, variant.run(problem).data(), kLseFiller).accepted()) ++rejected;
+    }
+    EXPECT_GT(rejected, 0) << variant.name;
+  }
+}
+
+TEST(LseBound, ARowWithoutKeysMustBeMinusInfinity) {
+  const Problem problem = draw({.N_q = 1, .N_k = 0, .d = 1}, 8);
+  const auto states = [&](float LSE) { return compare_lse(problem, &LSE, kLseFiller).states[0]; };
+  EXPECT_EQ(states(-INFINITY), RowState::kRight);
+  EXPECT_EQ(states(INFINITY), RowState::kNotFinite);
+  EXPECT_EQ(states(NAN), RowState::kNotFinite);
+  EXPECT_EQ(states(-std::numeric_limits<float>::max()), RowState::kWrong);
+  EXPECT_EQ(states(0), RowState::kWrong);
+  EXPECT_EQ(states(std::bit_cast<float>(kLseFiller)), RowState::kNeverWritten);
+}
+
+TEST(LseBound, ARowWithKeysMustBeFinite) {
+  const Problem problem = draw({.N_q = 1, .N_k = 3, .d = 2}, 8);
+  for (const float bad : {-INFINITY, INFINITY, NAN})
+    EXPECT_EQ(compare_lse(problem, &bad, kLseFiller).states[0], RowState::kNotFinite);
+}
+
+TEST(LseBound, RejectsAnErrorJustOutsideAndAcceptsOneJustInside) {
+  const Problem problem = draw({.N_q = 1, .N_k = 8, .d = 1}, 7);
+  const ReferenceRow reference = reference_row(problem, 0);
+  const double bound = lse_error_bound(reference, 8);
+  const float inside = static_cast<float>(reference.LSE + 0.9 * bound);
+  const float outside = static_cast<float>(reference.LSE + 1.1 * bound);
+  EXPECT_TRUE(compare_lse(problem, &inside, kLseFiller).accepted());
+  EXPECT_FALSE(compare_lse(problem, &outside, kLseFiller).accepted());
+}
+
 }  // namespace
 }  // namespace judge

@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstdlib>
+#include <cstring>
 #include <map>
 #include <utility>
 
 #include "bound.h"
 #include "compile.h"
-#include "findings_file.h"
 #include "random.h"
 #include "text.h"
 
@@ -39,6 +40,31 @@ const char* schedule_words(protocol::Schedule schedule) {
   return "?";
 }
 
+// Rows of O from the first one on of which something was written.
+std::vector<std::int64_t> written_rows(const Case& c, const Answer& answer, std::int64_t first) {
+  std::vector<std::int64_t> rows;
+  for (std::int64_t row = first; row < c.rows(); ++row) {
+    const float* const values = answer.O() + row * c.d;
+    const bool written = std::any_of(values, values + c.d, [](const float& value) {
+      return std::bit_cast<std::uint32_t>(value) != protocol::filler_bits(protocol::kO);
+    });
+    if (written) rows.push_back(row);
+  }
+  return rows;
+}
+
+// Processes that are started while it lives have this in their environment.
+class EnvironmentVariable {
+ public:
+  EnvironmentVariable(const char* name, const char* value) : name_(name) { setenv(name, value, 1); }
+  ~EnvironmentVariable() { unsetenv(name_); }
+  EnvironmentVariable(const EnvironmentVariable&) = delete;
+  EnvironmentVariable& operator=(const EnvironmentVariable&) = delete;
+
+ private:
+  const char* name_;
+};
+
 }  // namespace
 
 Check::Check(Workshop& workshop, std::string name) : workshop_(workshop), name_(std::move(name)) {}
@@ -61,6 +87,23 @@ void Check::values(const Case& shape, const Ask& ask) {
   const Problem problem = draw_next(shape);
   const Answer answer = call(problem, ask);
   examine(problem, answer);
+}
+
+void Check::lse(const Case& shape, const Ask& ask) {
+  const Problem problem = draw_next(shape);
+  const Answer answer = call(problem, ask);
+  examine_errors(shape, answer);
+  examine_memory(problem, answer);
+  examine_lse(problem, answer);
+}
+
+void Check::values_without_lse(const Case& shape) {
+  try {
+    values(shape, {.null_mask = 1u << protocol::kLSE});
+  } catch (Failure& failure) {
+    failure.details += "\nLSE is nullptr in this call, which is allowed: it is not asked for then";
+    throw;
+  }
 }
 
 void Check::refuses(
@@ -130,6 +173,69 @@ void Check::good_manners(const Case& shape) {
             sanitised(reply.last_error_text));
 }
 
+void Check::sees_no_future(const Case& shape, int i) {
+  const Problem problem = draw_next(shape);
+  const int visible = problem.visible_keys(i);  // the same in every head
+  const Answer before = call(problem, {});
+  examine_errors(shape, before);
+
+  // The problem with the keys and values from first to end - 1 of every head changed.
+  const auto changed = [&](int first, int end) {
+    Problem other = problem;
+    Random random(problem.seed + 1);
+    for (std::vector<float>* tensor : {&other.inputs.K, &other.inputs.V})
+      for (std::size_t n = 0; n < tensor->size(); ++n) {
+        const int j = static_cast<int>(n / shape.d % shape.N_k);
+        if (j >= first && j < end) (*tensor)[n] = 4 * random.normal();
+      }
+    return other;
+  };
+  // The first row up to query i that two answers do not have in common; -1 if there is none.
+  const auto first_difference = [&](const Answer& a, const Answer& b) {
+    for (std::int64_t row = 0; row < shape.rows(); ++row) {
+      if (row % shape.N_q > i) continue;
+      const std::size_t bytes = shape.d * sizeof(float);
+      if (std::memcmp(a.O() + row * shape.d, b.O() + row * shape.d, bytes) != 0) return row;
+      if (workshop_.has_lse && std::memcmp(a.LSE() + row, b.LSE() + row, sizeof(float)) != 0)
+        return row;
+    }
+    return std::int64_t{-1};
+  };
+
+  const Problem other = changed(visible, shape.N_k);
+  const Answer after = call(other, {});
+  examine_errors(shape, after);
+  std::int64_t row = first_difference(before, after);
+  if (row < 0) return;
+  if (first_difference(before, call(problem, {})) >= 0) {
+    // The same inputs give other bits each time, which is allowed. The values have to be right.
+    examine_values(other, after, workshop_.evidence);
+    return;
+  }
+  // Which single key is it?
+  int j = visible;
+  while (j < shape.N_k) {
+    const std::int64_t found = first_difference(before, call(changed(j, j + 1), {}));
+    if (found >= 0) {
+      row = found;
+      break;
+    }
+    ++j;
+  }
+  const int sees = problem.visible_keys(row);
+  std::string horizon = sees == 0 ? "which sees no key" : format("which sees keys 0..%d", sees - 1);
+  fail(
+      shape, "wrong values",
+      j < shape.N_k
+          ? format(
+                "changing key %d and its value changed row q = %lld, %s: it can see the future", j,
+                static_cast<long long>(row % shape.N_q), horizon.c_str())
+          : format(
+                "changing keys %d..%d and their values changed row q = %lld, %s: it can see the "
+                "future",
+                visible, shape.N_k - 1, static_cast<long long>(row % shape.N_q), horizon.c_str()));
+}
+
 void Check::holds_no_memory(const Case& shape) {
   const Problem problem = draw_next(shape);
   const Answer answer = call(problem, {});
@@ -166,14 +272,28 @@ MemoryGrowth Check::measure_memory(Case shape) {
   return growth;
 }
 
-void Check::last_rows(const Case& shape) {
+void Check::memory_grows_at_most(const Case& shape, Growth most) {
+  const MemoryGrowth growth = measure_memory(shape);
+  if (growth.growth <= most) return;
+  std::string details = "extra memory: " + growth.words;
+  if (most < Growth::kQuadratic && growth.growth == Growth::kQuadratic)
+    details +=
+        "\nit grows as N^2; from lesson 03 on nothing of the size of the scores is stored, so that "
+        "memory grows as N";
+  Case largest = shape;
+  largest.N_q = largest.N_k = kMemorySizes.back();
+  fail(largest, "memory", details);
+}
+
+// A call of which only the last blocks run. NotRun if that cannot be done with this kernel.
+Answer Check::call_sampled(const Problem& problem, Ask ask) {
   if (!on_cpu())
     not_run("running only the last blocks of a launch is possible on the CPU device only");
   constexpr std::uint64_t kMostBytes = std::uint64_t{64} << 30;
-  const Problem problem = draw_next(shape);
+  ask.sample_blocks = true;
   const Answer answer = [&] {
     try {
-      return call(problem, {.sample_blocks = true});
+      return call(problem, ask);
     } catch (const Failure& failure) {
       // A block may wait for another one, or do the work of all.
       if (failure.kind == "hang")
@@ -184,7 +304,7 @@ void Check::last_rows(const Case& shape) {
   const protocol::Reply& reply = answer.reply;
   if (reply.failed_bytes > 0 && reply.failed_bytes < kMostBytes)
     not_run("this machine cannot reserve " + bytes_words(reply.failed_bytes));
-  examine_errors(shape, answer);
+  examine_errors(problem.shape, answer);
   if (reply.launches != 1)
     not_run(format(
         "%s kernels are launched, and the last blocks of one do not do the work that those of the "
@@ -193,24 +313,46 @@ void Check::last_rows(const Case& shape) {
   if (reply.sampled_count == 0)
     not_run(format(
         "%s blocks are too few to run only some of them", with_commas(reply.grid_blocks).c_str()));
+  return answer;
+}
 
-  // The rows that were written, among those whose scores lie beyond the 2^31st.
-  std::vector<std::int64_t> rows;
-  const float* const O = answer.O();
-  for (std::int64_t row = (std::int64_t{1} << 31) / shape.N_k + 1; row < shape.rows(); ++row) {
-    const float* const first = O + row * shape.d;
-    const bool written = std::any_of(first, first + shape.d, [](const float& value) {
-      return std::bit_cast<std::uint32_t>(value) != protocol::filler_bits(protocol::kO);
-    });
-    if (written) rows.push_back(row);
-  }
+void Check::last_rows(const Case& shape) {
+  const Problem problem = draw_next(shape);
+  const Answer answer = call_sampled(problem, {});
+  // Of the rows that were written, those whose scores lie beyond the 2^31st.
+  const std::vector<std::int64_t> rows =
+      written_rows(shape, answer, (std::int64_t{1} << 31) / shape.N_k + 1);
   if (rows.empty()) not_run("the last blocks of the launch write none of the last rows");
   examine_memory(problem, answer);
   examine_values(problem, answer, workshop_.evidence, rows);
+  const protocol::Reply& reply = answer.reply;
   note(format(
       "rows %s of %s, in the last %s of %s blocks", ranges(rows).c_str(),
       with_commas(shape.rows()).c_str(), with_commas(reply.sampled_count).c_str(),
       with_commas(reply.grid_blocks).c_str()));
+}
+
+void Check::last_head(const Case& one_head, int heads) {
+  const EnvironmentVariable profile("CPU_DEVICE_PROFILE", "h200");  // for its 141 GiB
+  const Problem problem = draw_next(one_head);
+  const auto elements = std::max(one_head.q_elements(), one_head.kv_elements()) * heads;
+  try {
+    const Answer answer = call_sampled(problem, {.last_of_heads = heads});
+    const std::vector<std::int64_t> rows = written_rows(one_head, answer, 0);
+    if (rows.empty()) not_run("the last blocks of the launch write nothing of the last head");
+    examine_values(problem, answer, {}, rows);
+  } catch (Failure& failure) {
+    failure.headline =
+        format("the last of %s heads, ", with_commas(heads).c_str()) + failure.headline;
+    failure.details += format(
+        "\nits elements have numbers up to %s, beyond 2^31: is every product that leads to an "
+        "index computed in 64 bits?",
+        with_commas(elements).c_str());
+    throw;
+  } catch (const InternalError&) {
+    not_run("this machine cannot reserve tensors of " + bytes_words(4 * elements));
+  }
+  note("tensors of more than 2^31 elements");
 }
 
 void Check::repeats(const std::vector<Case>& shapes) {
@@ -267,6 +409,7 @@ void Check::also_needs(const std::string& other) {
 }
 
 void Check::note(const std::string& fact) {
+  if (notes_.find(fact) != std::string::npos) return;
   if (!notes_.empty()) notes_ += "; ";
   notes_ += fact;
 }
@@ -275,29 +418,11 @@ void Check::fail(const Case& shape, const char* kind, const std::string& details
   throw Failure{kind, shape.words(), details, {}, shape.json()};
 }
 
-void Check::is_safe(const std::vector<Case>& shapes) {
-  if (!on_cpu()) not_run("only the CPU device sees every access; on a GPU, run compute-sanitizer");
-  const std::string library = workshop_.library + ".checked.so";
-  std::vector<std::string> compiler = workshop_.compiler;
-  compiler.push_back("--check");
-  compile(compiler, workshop_.source, library, workshop_.compile_limit);
-  const FindingsFile findings(library + ".findings");
-  runner_ = std::make_unique<Runner>(workshop_.runner, library, workshop_.answer_limit);
-  runner_->load();
-  for (const Case& shape : shapes) {
-    const Problem problem = draw_next(shape);
-    examine_errors(shape, call(problem, {}));
-  }
-  finish();  // the findings are written when the process ends
-  if (const auto finding = findings.first_error()) {
-    throw Failure{finding->kind, finding->headline, finding->details};
-  }
-}
-
 void Check::finish() {
   if (runner_ == nullptr) return;
   runner_->finish();
   runner_.reset();
+  runner_is_checked_ = false;
 }
 
 Problem Check::draw_next(const Case& shape) {
@@ -313,8 +438,8 @@ void Check::examine(const Problem& problem, const Answer& answer) {
 }
 
 Answer Check::call(const Problem& problem, Ask ask) {
-  // LSE is passed in every other call: it may be null where a lesson has none.
-  if (cases_ % 2 == 0) ask.null_mask |= 1u << protocol::kLSE;
+  // Where a lesson has no LSE, it is passed in every other call only.
+  if (!workshop_.has_lse && cases_ % 2 == 0) ask.null_mask |= 1u << protocol::kLSE;
   try {
     return runner().ask(problem, ask);
   } catch (Failure& failure) {

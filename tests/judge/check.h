@@ -14,6 +14,7 @@
 #include "attention_case.h"
 #include "examine.h"
 #include "memory_rule.h"
+#include "mistake_bank.h"
 #include "runner_client.h"
 #include "verdict.h"
 
@@ -29,6 +30,8 @@ struct Workshop {
   Seconds compile_limit{60};
   Seconds answer_limit{10};
   std::uint64_t seed = 0;
+  bool has_lse = false;                     // the lesson asks for LSE
+  bool has_checked_library = false;         // the one that checked_library() builds
   std::map<std::string, Verdict> verdicts;  // of the checks that are finished
   Evidence evidence{naive_mistakes(), {}};  // grows with every case that passes
 };
@@ -45,6 +48,16 @@ class Check {
 
   // O is right, and nothing but O and LSE was written.
   void values(const Case& shape, const Ask& ask = {});
+
+  // LSE is right; O is not looked at.
+  void lse(const Case& shape, const Ask& ask = {});
+
+  // As values(), with nullptr for LSE.
+  void values_without_lse(const Case& shape);
+
+  // In a causal problem, changing every key and value that query i cannot see leaves O and LSE of the queries up
+  // to i as they are, to the last bit.
+  void sees_no_future(const Case& shape, int i);
 
   // The launcher returns one of these errors, launches nothing and leaves O alone. what: "K = nullptr".
   void refuses(
@@ -64,17 +77,36 @@ class Check {
   // a call fails or memory stays allocated.
   MemoryGrowth measure_memory(Case shape);
 
+  // The same, and fails if it grows faster than this.
+  void memory_grows_at_most(const Case& shape, Growth most);
+
   // The values of the last rows of a problem that is too large to run whole: only the last blocks of the launch
   // are run. CPU device only.
   void last_rows(const Case& shape);
+
+  // The last of so many heads, each of this shape, in tensors too large to fill: again only the last blocks are run,
+  // and the other heads hold nothing. CPU device only.
+  void last_head(const Case& one_head, int heads);
 
   // The same cases again and again, under every schedule of the device. All runs have to be right; a difference in
   // the last bits is only mentioned.
   void repeats(const std::vector<Case>& shapes);
 
-  // Runs the cases with a build of the file in which the CPU device checks every access. Fails at the first error it
-  // finds: a race, an access out of bounds, a read of memory that holds no value. CPU device only.
+  // The rest is for the CPU device only: it uses a build of the file in which that device sees every access.
+
+  // No case has a race, an access out of bounds, a read of memory that holds no value.
   void is_safe(const std::vector<Case>& shapes);
+
+  // Tiles of K and V are shared by queries, as traffic_rule.h has it. most_trips: how often a query tile may go
+  // through K.
+  void shares_keys(const Case& shape, int most_trips);
+
+  // Q, K, V and O move in accesses of 16 bytes.
+  void moves_16_bytes(const Case& shape);
+
+  // A causal kernel does not load the tiles of K and V that no query of a tile sees. d and what belongs to it come from
+  // shape; N follows from the size of the kernel's tiles.
+  void skips_tiles(Case shape);
 
   // Gives up if a check that is no prerequisite did not pass: what follows would only repeat its message.
   void also_needs(const std::string& other);
@@ -96,11 +128,15 @@ class Check {
   void examine(const Problem& problem, const Answer& answer);
   Answer call(const Problem& problem, Ask ask);
   Runner& runner();
+  void start_checked_runner();
+  protocol::Counts counted(const Case& shape);
   void expect_refusal(const Case& shape, const Answer& answer, const std::vector<int>& errors);
+  Answer call_sampled(const Problem& problem, Ask ask);
 
   Workshop& workshop_;
   std::string name_;
   std::unique_ptr<Runner> runner_;
+  bool runner_is_checked_ = false;
   std::uint64_t cases_ = 0;
   std::string notes_;
 };

@@ -188,9 +188,9 @@ std::string describe_rows(const Case& shape, const Comparison& comparison) {
 
   // Columns, where the same ones are right in every row.
   std::vector<std::int64_t> bad_columns;
-  for (int k = 0; k < shape.d; ++k)
-    if (comparison.bad_in_column[k] > 0) bad_columns.push_back(k);
-  if (static_cast<int>(bad_columns.size()) < shape.d)
+  for (std::size_t k = 0; k < comparison.bad_in_column.size(); ++k)
+    if (comparison.bad_in_column[k] > 0) bad_columns.push_back(static_cast<std::int64_t>(k));
+  if (bad_columns.size() < comparison.bad_in_column.size())
     text += format("; only elements k = %s of a row", ranges(bad_columns).c_str());
   return text;
 }

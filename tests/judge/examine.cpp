@@ -6,6 +6,7 @@
 
 #include "bound.h"
 #include "diagnosis.h"
+#include "lse_diagnosis.h"
 #include "text.h"
 
 namespace judge {
@@ -20,6 +21,8 @@ constexpr int kReportLines = 12;
 constexpr double kLostPrecision = 5e-3;
 constexpr double kWrongFormula = 1e5;  // times the bound
 
+constexpr char kEmptyRow[] = "this row sees no key: O is 0";
+
 [[noreturn]] void fail(
     const Case& c, const char* kind, const std::string& details, const Diagnosis& diagnosis = {}) {
   throw Failure{kind, c.words(), details, diagnosis, c.json()};
@@ -29,6 +32,8 @@ const char* kind_of_error(int error) {
   switch (error) {
     case kIllegalAddress:
       return "out of bounds";
+    case kMisalignedAddress:
+      return "misaligned";
     case kLaunchTimeout:
       return "hang";
     case kAssert:
@@ -40,9 +45,10 @@ const char* kind_of_error(int error) {
   }
 }
 
-bool device_fault(int error) {
-  return error == kMisalignedAddress || std::string(kind_of_error(error)) != "launch error";
-}
+// printf writes a NaN's sign.
+std::string number_words(double value) { return std::isnan(value) ? "nan" : format("%.5g", value); }
+
+bool device_fault(int error) { return std::string(kind_of_error(error)) != "launch error"; }
 
 std::string report_lines(const Reply& reply) {
   const std::string report = first_lines(sanitised(reply.report), kReportLines);
@@ -136,6 +142,13 @@ std::string element_name(const Case& c, std::int64_t row, int k) {
       static_cast<long long>(head % c.heads), static_cast<long long>(row % c.N_q), k);
 }
 
+std::string lse_name(const Case& c, std::int64_t row) {
+  const std::int64_t head = row / c.N_q;
+  return format(
+      "LSE[b=%lld h=%lld q=%lld]", static_cast<long long>(head / c.heads),
+      static_cast<long long>(head % c.heads), static_cast<long long>(row % c.N_q));
+}
+
 void examine_errors(const Case& c, const Answer& answer) {
   const Reply& reply = answer.reply;
   const struct {
@@ -151,6 +164,11 @@ void examine_errors(const Case& c, const Answer& answer) {
     if (device_fault(error))
       fail(c, kind_of_error(error), "the kernel failed: " + sanitised(text) + report_lines(reply));
 
+  if (reply.returned == kNotSupported && c.causal)
+    fail(
+        c, "not supported",
+        "attention_forward returned " + sanitised(reply.returned_text) +
+            "\ncausal = true is not supported; it is what this lesson is about");
   if (reply.returned != kSuccess) {
     std::string details = "attention_forward returned " + sanitised(reply.returned_text);
     if (reply.failed_bytes > 0)
@@ -191,10 +209,8 @@ void examine_memory(const Problem& problem, const Answer& answer) {
           c, "out of bounds",
           format("%s, which is an input, or the memory just around it was written", names[t]));
   }
-  const float* const O = answer.O_buffer();
-  examine_guards(c, answer, protocol::kO, O);
-  examine_guards(
-      c, answer, protocol::kLSE, O + protocol::buffer_floats(answer.request, protocol::kO));
+  examine_guards(c, answer, protocol::kO, answer.O_buffer());
+  examine_guards(c, answer, protocol::kLSE, answer.LSE_buffer());
 }
 
 void examine_values(
@@ -221,15 +237,15 @@ void examine_values(
     if (diagnosis.slug.empty()) diagnosis = diagnose(problem, O, comparison, evidence);
     const ReferenceRow reference = reference_row(problem, first.row);
     std::string details = format(
-        "%s = %s, expected %.5g\nthe scores of this row lie between %.4g and %.4g; expf overflows "
-        "above "
-        "88.7 and gives 0 below -103.9\n%s",
-        element_name(c, first.row, first.k).c_str(),
-        std::isnan(first.got) ? "nan"
-        : first.got > 0       ? "inf"
-                              : "-inf",
-        first.expected, reference.s_min, reference.s_max, pattern.c_str());
-    fail(c, "not finite", details, diagnosis);
+        "%s = %s, expected %.5g\n", element_name(c, first.row, first.k).c_str(),
+        number_words(first.got).c_str(), first.expected);
+    details += problem.visible_keys(first.row) == 0
+                   ? kEmptyRow
+                   : format(
+                         "the scores of this row lie between %.4g and %.4g; expf overflows above "
+                         "88.7 and gives 0 below -103.9",
+                         reference.s_min, reference.s_max);
+    fail(c, "not finite", details + "\n" + pattern, diagnosis);
   }
 
   const Element& worst = comparison.worst;
@@ -240,8 +256,46 @@ void examine_values(
       "%s = %.5g, expected %.5g   (error %.2g times the rounding bound)\n%s",
       element_name(c, worst.row, worst.k).c_str(), static_cast<double>(worst.got), worst.expected,
       worst.ratio, pattern.c_str());
+  if (problem.visible_keys(worst.row) == 0) details += std::string("\n") + kEmptyRow;
   if (precision) details += "\nall errors are small: the formula is right, digits are lost";
   fail(c, precision ? "precision" : "wrong values", details, diagnosis);
+}
+
+void examine_lse(const Problem& problem, const Answer& answer) {
+  const Case& c = problem.shape;
+  const float* const LSE = answer.LSE();
+  const Comparison comparison = compare_lse(problem, LSE, protocol::filler_bits(protocol::kLSE));
+  if (comparison.accepted()) return;
+  const std::string pattern = describe_rows(c, comparison);
+
+  if (comparison.never_written > 0) {
+    Diagnosis diagnosis;
+    if (comparison.never_written == c.rows())
+      diagnosis = {"lse-never-written", "the kernel writes nothing to LSE", true};
+    fail(
+        c, "never written",
+        lse_name(c, comparison.first_never_written.row) +
+            " still holds the NaN that was there before the launch\n" + pattern,
+        diagnosis);
+  }
+
+  const bool not_finite = comparison.not_finite > 0;
+  const Element& element = not_finite ? comparison.first_not_finite : comparison.worst;
+  const ReferenceRow reference = reference_row(problem, element.row);
+  std::string details = format(
+      "%s = %s, expected %s", lse_name(c, element.row).c_str(), number_words(element.got).c_str(),
+      number_words(element.expected).c_str());
+  if (!not_finite && std::isfinite(element.expected))
+    details += format("   (error %.2g times the rounding bound)", element.ratio);
+  if (problem.visible_keys(element.row) == 0)
+    details += "\nthis row sees no key: the sum of no exponentials is 0, and ln 0 = -inf";
+  else
+    details += format(
+        "\nLSE = m + ln l; in this row m = %.5g and ln l = %.5g", reference.s_max,
+        reference.LSE - reference.s_max);
+  fail(
+      c, not_finite ? "not finite" : "wrong values", details + "\n" + pattern,
+      diagnose_lse(problem, LSE, comparison));
 }
 
 bool output_untouched(const Answer& answer) {

@@ -39,10 +39,15 @@ void examine_values(
     const Problem& problem, const Answer& answer, const Evidence& evidence,
     const std::vector<std::int64_t>& rows = {});
 
+// The same for LSE, which has to be -inf in a row that sees no key.
+void examine_lse(const Problem& problem, const Answer& answer);
+
 // True if every element of O still holds what it held before the call.
 bool output_untouched(const Answer& answer);
 
 // "O[b=0 h=1 q=16 k=3]"
 std::string element_name(const Case& shape, std::int64_t row, int k);
+// "LSE[b=0 h=1 q=16]"
+std::string lse_name(const Case& shape, std::int64_t row);
 
 }  // namespace judge

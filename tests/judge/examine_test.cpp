@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "judge/mistake_bank.h"
 #include "simulated_attention.h"
 
 namespace judge {
@@ -67,6 +68,7 @@ TEST_F(Examine, DeviceFaultsGetKindsOfTheirOwn) {
     return failure().kind;
   };
   EXPECT_EQ(kind_with(kIllegalAddress), "out of bounds");
+  EXPECT_EQ(kind_with(kMisalignedAddress), "misaligned");
   EXPECT_EQ(kind_with(kLaunchTimeout), "hang");
   EXPECT_EQ(kind_with(kLaunchFailure), "crash");
   EXPECT_EQ(kind_with(999), "launch error");
@@ -159,6 +161,105 @@ TEST_F(Examine, FailuresCarryTheCase) {
   O()[0] = 100;
   EXPECT_EQ(failure().headline, "B=1 H=2 N_q=33 N_k=40 d=16, normally distributed inputs");
   EXPECT_NE(failure().case_json.find("\"seq_len_q\": 33"), std::string::npos);
+}
+
+// The same with LSE.
+class ExamineLse : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const std::vector<float> right = right_lse_variants()[0].run(problem_);
+    std::copy(right.begin(), right.end(), LSE());
+  }
+  float* LSE() { return const_cast<float*>(answer_.LSE()); }
+  Failure failure() {
+    try {
+      examine_memory(problem_, answer_);
+      examine_lse(problem_, answer_);
+    } catch (const Failure& failure) {
+      return failure;
+    }
+    return {};
+  }
+  bool mentions(const std::string& part) {
+    return failure().details.find(part) != std::string::npos;
+  }
+
+  // Two rows of each head see no key.
+  Problem problem_ =
+      draw({.heads = 2, .N_q = 33, .N_k = 31, .d = 16, .causal = true, .misaligned_floats = 1}, 51);
+  Answer answer_ = right_answer(problem_);
+};
+
+TEST_F(ExamineLse, ARightOneHasNoFailure) { EXPECT_EQ(failure().kind, ""); }
+
+TEST_F(ExamineLse, OneThatWasNeverWrittenIsNamed) {
+  std::fill_n(LSE(), 66, std::bit_cast<float>(protocol::filler_bits(protocol::kLSE)));
+  EXPECT_EQ(failure().kind, "never written");
+  EXPECT_TRUE(mentions("LSE[b=0 h=0 q=0] still holds the NaN"));
+  EXPECT_EQ(failure().diagnosis.slug, "lse-never-written");
+}
+
+TEST_F(ExamineLse, RowsThatWereNeverWrittenAreNamed) {
+  LSE()[33 + 32] = std::bit_cast<float>(protocol::filler_bits(protocol::kLSE));
+  EXPECT_EQ(failure().kind, "never written");
+  EXPECT_TRUE(mentions("never written: 1 of 66 rows, q = 32, in heads 1 of 2"))
+      << failure().details;
+  EXPECT_EQ(failure().diagnosis.slug, "");
+}
+
+TEST_F(ExamineLse, AWrongOneIsNamedWithItsParts) {
+  LSE()[33 + 16] = 100;
+  EXPECT_EQ(failure().kind, "wrong values");
+  EXPECT_TRUE(mentions("LSE[b=0 h=1 q=16] = 100, expected "));
+  EXPECT_TRUE(mentions("times the rounding bound)"));
+  EXPECT_TRUE(mentions("LSE = m + ln l; in this row m = "));
+  EXPECT_TRUE(mentions("wrong: 1 of 66 rows, q = 16, in heads 1 of 2"));
+}
+
+TEST_F(ExamineLse, ANanIsNeverRight) {
+  LSE()[5] = -NAN;
+  EXPECT_EQ(failure().kind, "not finite");
+  EXPECT_TRUE(mentions("LSE[b=0 h=0 q=5] = nan, expected "));
+}
+
+TEST_F(ExamineLse, RowsWithoutKeysAreMinusInfinity) {
+  for (const float wrong : {0.0f, -1e30f}) {
+    LSE()[0] = LSE()[1] = LSE()[33] = LSE()[34] = wrong;
+    EXPECT_EQ(failure().kind, "wrong values");
+    EXPECT_TRUE(mentions("expected -inf"));
+    EXPECT_TRUE(mentions("this row sees no key"));
+    EXPECT_EQ(failure().diagnosis.slug, "lse-empty-row");
+  }
+  LSE()[0] = NAN;
+  EXPECT_EQ(failure().kind, "not finite");
+}
+
+TEST_F(ExamineLse, RowsWithKeysAreNotMinusInfinity) {
+  LSE()[2] = -INFINITY;
+  EXPECT_EQ(failure().kind, "not finite");
+}
+
+TEST_F(ExamineLse, ARowWithoutKeysInOIsExplained) {
+  for (const float wrong : {NAN, 0.5f}) {
+    const_cast<float*>(answer_.O())[3] = wrong;
+    try {
+      examine_values(problem_, answer_, {});
+      FAIL();
+    } catch (const Failure& failure) {
+      EXPECT_NE(failure.details.find("this row sees no key: O is 0"), std::string::npos);
+    }
+  }
+}
+
+TEST_F(ExamineLse, ACausalMaskThatIsNotSupportedIsSaidInWords) {
+  answer_.reply.returned = kNotSupported;
+  try {
+    examine_errors(problem_.shape, answer_);
+    FAIL();
+  } catch (const Failure& failure) {
+    EXPECT_EQ(failure.kind, "not supported");
+    EXPECT_NE(failure.details.find("causal = true is not supported"), std::string::npos);
+  }
 }
 
 }  // namespace

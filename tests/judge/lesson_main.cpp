@@ -311,6 +311,8 @@ int lesson_main(int argc, char** argv, const Lesson& lesson) {
   workshop.runner = kBuildRunner;
   workshop.compiler = split(kBuildCompiler, ';');
   workshop.seed = this_run.options.seed;
+  workshop.has_lse = lesson.has_lse;
+  workshop.evidence.bank = lesson.mistakes;
 
   std::vector<char*> gtest_argv;
   for (std::string& argument : gtests) gtest_argv.push_back(argument.data());

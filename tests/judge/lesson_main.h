@@ -25,6 +25,8 @@ struct Lesson {
   std::vector<CheckPlan> checks;
   // Which gap of the stub a misconception belongs to: "scale-missing" -> "01.2".
   std::map<std::string, std::string> gaps;
+  bool has_lse = false;  // LSE is asked for, and passed
+  std::vector<Mistake> mistakes = naive_mistakes();
   std::string number() const { return name.substr(0, 2); }
 };
 

@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-
-#include "text.h"
+#include <utility>
 
 namespace judge {
 namespace {
@@ -63,6 +62,16 @@ class Simulation {
     if (mistake.dot_at_most > 0) dot_end_ = std::min(c_.d, mistake.dot_at_most);
   }
 
+  // Whether a mask with this mistake lets one of the rows see other keys than it should.
+  bool mask_shows(const std::vector<std::int64_t>& rows) const {
+    return std::any_of(rows.begin(), rows.end(), [&](std::int64_t row) {
+      const std::int64_t i = row % c_.N_q;
+      for (int j = 0; j < c_.N_k; ++j)
+        if (sees_causally(i, j) != (j <= i + c_.N_k - c_.N_q)) return true;
+      return false;
+    });
+  }
+
   std::vector<float> run(const std::vector<std::int64_t>& rows) const {
     std::vector<float> O;
     O.reserve(rows.size() * c_.d);
@@ -102,6 +111,9 @@ class Simulation {
 
   Line key_or_value_line(std::int64_t row, int j, bool is_k) const {
     const bool affected = !(mistake_.only_k && !is_k) && !(mistake_.only_v && is_k);
+    const bool repeats =
+        mistake_.repeats_tile_of > 0 && (is_k ? mistake_.repeats_k : mistake_.repeats_v);
+    if (repeats) j %= mistake_.repeats_tile_of;
     return line_of(
         affected ? mistake_.kv_layout : Layout::kContract, c_.batch, c_.kv_heads(), c_.N_k, c_.N_q,
         c_.d, problem_.kv_head(row), j);
@@ -112,28 +124,97 @@ class Simulation {
         mistake_.q_layout, c_.batch, c_.heads, c_.N_q, c_.N_k, c_.d, head(row), row % c_.N_q);
     const Line k_line = key_or_value_line(row, j, true);
     float sum = 0;
-    for (int k = 0; k < dot_end_; ++k)
-      sum += element(problem_.inputs.Q, q, k) * element(*keys_, k_line, k);
+    const int tail = mistake_.dot_tail_twice;
+    for (int k = 0; k < dot_end_; ++k) {
+      if (mistake_.dot_drops_every > 0 && (k + 1) % mistake_.dot_drops_every == 0) continue;
+      const float product = element(problem_.inputs.Q, q, k) * element(*keys_, k_line, k);
+      sum += product;
+      if (tail > 0 && k >= c_.d / tail * tail) sum += product;
+    }
     return sum;
   }
 
   float power(float x) const { return mistake_.base_two ? std::exp2(x) : std::exp(x); }
 
+  // The keys of the row's head that play a part, as this mistake has it.
+  std::vector<char> visible_keys(std::int64_t row) const {
+    const std::int64_t i = row % c_.N_q;
+    std::vector<char> visible(c_.N_k, 0);
+    for (int j = first_key_; j < end_key_; ++j) {
+      bool sees = true;
+      if (c_.causal) sees = sees_causally(i, j);
+      if (mistake_.causal) sees = j <= i + c_.N_k - c_.N_q;
+      if (mistake_.own_tile_of > 0)
+        sees = sees && j / mistake_.own_tile_of == i / mistake_.own_tile_of;
+      visible[j] = sees;
+    }
+    return visible;
+  }
+
+  bool sees_causally(std::int64_t i, std::int64_t j) const {
+    const std::int64_t offset = c_.N_k - c_.N_q;
+    const bool right = j <= i + offset;
+    const std::int64_t Br = std::max(mistake_.tile_queries, 1);
+    const std::int64_t Bc = std::max(mistake_.tile_keys, 1);
+    const std::int64_t first_row = i / Br * Br;
+    const std::int64_t last_row = std::min<std::int64_t>(first_row + Br, c_.N_q) - 1;
+    const auto tiles_up_to = [&](std::int64_t keys) {
+      return std::max<std::int64_t>(keys + Bc - 1, 0) / Bc;
+    };
+    switch (mistake_.mask) {
+      case Mask::kContract:
+        return right || mistake_.masked_after_softmax || mistake_.masked_score;
+      case Mask::kNone:
+        return true;
+      case Mask::kTopLeft:
+        return j <= i;
+      case Mask::kStrict:
+        return j < i + offset;
+      case Mask::kOneMore:
+        return j <= i + offset + 1;
+      case Mask::kUpper:
+        return j >= i + offset;
+      case Mask::kOffsetSubtracted:
+        return j <= i - offset;
+      case Mask::kLocal:
+        return j % Bc <= i % Br;
+      case Mask::kLastTileOnly:
+        return right || j / Bc < tiles_up_to(last_row + offset + 1) - 1;
+      case Mask::kTilesRoundedDown:
+        return right && j / Bc < std::max<std::int64_t>(last_row + offset + 1, 0) / Bc;
+      case Mask::kTilesOfFirstRow:
+        return right && j / Bc < tiles_up_to(first_row + offset + 1);
+      case Mask::kTilesTopLeft:
+        return right && j / Bc < tiles_up_to(last_row + 1);
+      case Mask::kTilesByIndex:
+        return right && j / Bc <= i / Br;
+    }
+    return right;
+  }
+
+  bool sees_nothing(std::int64_t row) const {
+    return c_.causal && row % c_.N_q + c_.N_k - c_.N_q < 0;
+  }
+
   // The normalised weights of one row.
   std::vector<float> weights(std::int64_t row) const {
     if (mistake_.equal_weights) return std::vector<float>(c_.N_k, 1.0f / c_.N_k);
-    const int visible = mistake_.causal ? static_cast<int>(std::clamp<std::int64_t>(
-                                              row % c_.N_q + c_.N_k - c_.N_q + 1, 0, c_.N_k))
-                                        : c_.N_k;
+    if (sees_nothing(row) && mistake_.empty_row_is_mean)
+      return std::vector<float>(c_.N_k, 1.0f / c_.N_k);
+    const std::vector<char> visible = visible_keys(row);
+    const std::int64_t horizon = row % c_.N_q + c_.N_k - c_.N_q;
     std::vector<float> s(c_.N_k, -std::numeric_limits<float>::infinity());
     float m = -std::numeric_limits<float>::infinity();
     float largest_dot = m;
-    for (int j = first_key_; j < std::min(end_key_, visible); ++j) {
+    for (int j = first_key_; j < end_key_; ++j) {
+      if (!visible[j]) continue;
       const float product = dot(row, j);
       largest_dot = std::max(largest_dot, product);
       s[j] = scale_ * product;
+      if (c_.causal && mistake_.masked_score && j > horizon) s[j] = mistake_.score_if_masked;
       m = std::max(m, s[j]);
     }
+    if (mistake_.online != Online::kRight) return online_weights(s, visible);
     if (mistake_.padded_to > 0 && c_.N_k % mistake_.padded_to != 0) m = std::max(m, 0.0f);
     if (mistake_.maximum == Maximum::kNone) m = 0;
     if (mistake_.maximum == Maximum::kTooHigh) m = std::max(m, mistake_.maximum_start);
@@ -141,14 +222,73 @@ class Simulation {
 
     std::vector<float> p(c_.N_k, 0.0f);
     float l = 0;
-    for (int j = first_key_; j < std::min(end_key_, visible); ++j) {
+    for (int j = first_key_; j < end_key_; ++j) {
+      if (!visible[j]) continue;
       p[j] = power(s[j] - m);
       if (j < end_key_ - mistake_.skip_last_weights) l += p[j];
     }
-    return divided(p, l, m);
+    p = divided(std::move(p), l, m, row);
+    if (c_.causal && mistake_.masked_after_softmax)
+      for (std::int64_t j = std::max<std::int64_t>(horizon + 1, 0); j < c_.N_k; ++j) p[j] = 0;
+    return p;
   }
 
-  std::vector<float> divided(std::vector<float> p, float l, float m) const {
+  // The weights that o and l end up with, divided by l, if tile after tile is folded in with a mistake.
+  std::vector<float> online_weights(
+      const std::vector<float>& s, const std::vector<char>& visible) const {
+    std::vector<float> p(c_.N_k, 0.0f);
+    float m = -std::numeric_limits<float>::infinity(), l = 0;
+    for (int first = 0; first < c_.N_k; first += mistake_.tile_keys) {
+      const int end = std::min(first + mistake_.tile_keys, c_.N_k);
+      float tile_max = -std::numeric_limits<float>::infinity();
+      for (int j = first; j < end; ++j)
+        if (visible[j]) tile_max = std::max(tile_max, s[j]);
+      if (std::isinf(tile_max)) continue;  // nothing in this tile is seen
+      const float m_new = std::max(m, tile_max);
+      const float factor = power(m - m_new);
+      float o_factor = factor, l_factor = factor, reference = m_new;
+      switch (mistake_.online) {
+        case Online::kRight:
+          break;
+        case Online::kOutputNotRescaled:
+          o_factor = 1;
+          break;
+        case Online::kSumNotRescaled:
+          l_factor = 1;
+          break;
+        case Online::kNothingRescaled:
+          o_factor = l_factor = 1;
+          break;
+        case Online::kInverted:
+          o_factor = l_factor = std::isinf(m) ? 0 : power(m_new - m);
+          break;
+        case Online::kOutputInverted:
+          o_factor = std::isinf(m) ? 0 : power(m_new - m);
+          break;
+        case Online::kTileMaximum:
+          o_factor = l_factor = 1;
+          reference = tile_max;
+          break;
+        case Online::kDividedEveryTile:
+          break;
+      }
+      for (int j = 0; j < first; ++j) p[j] *= o_factor;
+      l *= l_factor;
+      for (int j = first; j < end; ++j) {
+        if (!visible[j]) continue;
+        p[j] = power(s[j] - reference);
+        l += p[j];
+      }
+      if (mistake_.online == Online::kDividedEveryTile)
+        for (int j = 0; j < end; ++j) p[j] /= l;
+      m = m_new;
+    }
+    if (mistake_.online != Online::kDividedEveryTile && l != 0)
+      for (float& weight : p) weight /= l;
+    return p;
+  }
+
+  std::vector<float> divided(std::vector<float> p, float l, float m, std::int64_t row) const {
     if (mistake_.padded_to > 0) {
       const int phantoms = (mistake_.padded_to - c_.N_k % mistake_.padded_to) % mistake_.padded_to;
       l += static_cast<float>(phantoms) * power(-m);
@@ -164,12 +304,15 @@ class Simulation {
         break;
       case Denominator::kLastTile: {
         l = 0;
-        const int tile = 32;
+        const int tile = std::max(mistake_.tile_keys, 1);
         for (int j = (c_.N_k - 1) / tile * tile; j < c_.N_k; ++j) l += p[j];
         break;
       }
     }
-    for (float& weight : p) weight = l == 0 && mistake_.zero_without_weights ? 0 : weight / l;
+    // Rows that the causal mask leaves no key are right unless they are what the mistake is about.
+    const bool zero =
+        mistake_.zero_without_weights || (sees_nothing(row) && !mistake_.empty_row_is_nan);
+    for (float& weight : p) weight = l == 0 && zero ? 0 : weight / l;
     return p;
   }
 
@@ -200,167 +343,6 @@ class Simulation {
 
 }  // namespace
 
-std::vector<Mistake> naive_mistakes() {
-  std::vector<Mistake> all = {
-      {.slug = "scale-missing",
-       .words = "the scores are not multiplied by softmax_scale",
-       .scale_missing = true},
-      {.slug = "scale-twice", .words = "softmax_scale is applied twice", .scale_twice = true},
-      {.slug = "scale-ignored",
-       .words = "the scores are divided by sqrt(head_dim) instead of multiplied by the argument "
-                "softmax_scale",
-       .own_scale = true},
-      {.slug = "scale-inverted-sign",
-       .words = "the scores have the wrong sign",
-       .scale_factor = -1},
-      {.slug = "q-transposed",
-       .words = "Q is read as if it were stored [d, N_q]; row i of [N_q, d] starts at i * d",
-       .q_layout = Layout::kTransposed},
-      {.slug = "k-transposed",
-       .words = "K is read as if it were stored [d, N_k]; row j of [N_k, d] starts at j * d",
-       .kv_layout = Layout::kTransposed,
-       .only_k = true},
-      {.slug = "v-transposed",
-       .words = "V is read as if it were stored [d, N_k]; row j of [N_k, d] starts at j * d",
-       .kv_layout = Layout::kTransposed,
-       .only_v = true},
-      {.slug = "heads-inside",
-       .words = "the tensors are read as [batch, seq_len, heads, d]; they are [batch, heads, "
-                "seq_len, d]",
-       .q_layout = Layout::kHeadsInside,
-       .kv_layout = Layout::kHeadsInside},
-      {.slug = "heads-inside",
-       .words = "the tensors are taken for [batch, seq_len, heads, d]; they are [batch, heads, "
-                "seq_len, d]",
-       .q_layout = Layout::kHeadsInside,
-       .kv_layout = Layout::kHeadsInside,
-       .output_heads_inside = true},
-      {.slug = "kv-heads-outside",
-       .words =
-           "K and V are read as [heads, batch, seq_len, d]; they are [batch, heads, seq_len, d]",
-       .kv_layout = Layout::kHeadsOutside},
-      {.slug = "q-row-stride",
-       .words = "the rows of Q are looked for N_q elements apart; they are d apart",
-       .q_layout = Layout::kRowsN},
-      {.slug = "k-row-stride",
-       .words = "the rows of K are looked for N_k elements apart; they are d apart",
-       .kv_layout = Layout::kRowsN,
-       .only_k = true},
-      {.slug = "v-row-stride",
-       .words = "the rows of V are looked for N_k elements apart; they are d apart",
-       .kv_layout = Layout::kRowsN,
-       .only_v = true},
-      {.slug = "head-offset-missing",
-       .words = "every head reads Q, K and V of head 0",
-       .q_layout = Layout::kHeadZero,
-       .kv_layout = Layout::kHeadZero},
-      {.slug = "kv-head-offset-missing",
-       .words = "every head reads K and V of head 0",
-       .kv_layout = Layout::kHeadZero},
-      {.slug = "k-head-offset-missing",
-       .words = "every head reads K of head 0",
-       .kv_layout = Layout::kHeadZero,
-       .only_k = true},
-      {.slug = "v-head-offset-missing",
-       .words = "every head reads V of head 0",
-       .kv_layout = Layout::kHeadZero,
-       .only_v = true},
-      {.slug = "batch-offset-missing",
-       .words = "every batch reads Q, K and V of batch 0",
-       .q_layout = Layout::kBatchZero,
-       .kv_layout = Layout::kBatchZero},
-      {.slug = "kv-batch-offset-missing",
-       .words = "every batch reads K and V of batch 0",
-       .kv_layout = Layout::kBatchZero},
-      {.slug = "kv-stride-N_q",
-       .words = "K and V of a head are looked for head * N_q rows into the tensor; they are head * "
-                "N_k rows in",
-       .kv_layout = Layout::kOtherSeqLen},
-      {.slug = "q-stride-N_k",
-       .words =
-           "Q of a head is looked for head * N_k rows into the tensor; it is head * N_q rows in",
-       .q_layout = Layout::kOtherSeqLen},
-      {.slug = "equal-weights",
-       .words = "every key gets the same weight: the scores play no part",
-       .equal_weights = true},
-      {.slug = "k-and-v-swapped", .words = "K and V are swapped", .swap_k_and_v = true},
-      {.slug = "softmax-over-queries",
-       .words = "the weights of one key sum to 1 over the queries; softmax normalises over the "
-                "keys of one query",
-       .over_queries = true},
-      {.slug = "max-of-unscaled",
-       .words = "the maximum is taken before the scores are scaled; a negative softmax_scale turns "
-                "it into the minimum",
-       .maximum = Maximum::kUnscaled},
-      {.slug = "not-normalised",
-       .words = "the sum of weighted values is not divided by the sum of the weights",
-       .denominator = Denominator::kNone},
-      {.slug = "divided-by-count",
-       .words = "the result is divided by the number of keys instead of the sum of the weights",
-       .denominator = Denominator::kCount},
-      {.slug = "denominator-last-tile",
-       .words = "the denominator holds the weights of the last keys only",
-       .denominator = Denominator::kLastTile},
-      {.slug = "base-two",
-       .words = "2^x is computed instead of e^x: exp2f needs scores multiplied by log2(e)",
-       .base_two = true},
-      {.slug = "causal",
-       .words = "a causal mask is applied, though causal is false",
-       .causal = true},
-      {.slug = "first-key-dropped", .words = "key 0 is left out", .skip_first_keys = 1},
-      {.slug = "last-key-dropped",
-       .words = "the last key is left out: the loop over the keys ends one too early",
-       .skip_last_keys = 1},
-      {.slug = "last-value-dropped",
-       .words =
-           "the sum over the values leaves out the last key, whose weight is in the denominator",
-       .skip_last_values = 1},
-      {.slug = "last-weight-dropped",
-       .words = "the sum of the weights leaves out the last key",
-       .skip_last_weights = 1},
-      {.slug = "keys-up-to-N_q",
-       .words = "the loop over the keys ends at N_q instead of N_k",
-       .keys_up_to_N_q = true},
-  };
-  for (const bool zero : {false, true}) {
-    all.push_back(
-        {.slug = "no-max",
-         .words = "the largest score is not subtracted before exp(), which overflows above 88.7",
-         .maximum = Maximum::kNone,
-         .zero_without_weights = zero});
-    for (const float start : {0.0f, -1.0f, -100.0f, -1e4f, -5e4f})
-      all.push_back(
-          {.slug = "max-start",
-           .words = "the maximum starts at a number (0, FLT_MIN, -10000, ...) that is larger than "
-                    "every score of "
-                    "this row; FLT_MIN is the smallest positive float",
-           .maximum = Maximum::kTooHigh,
-           .maximum_start = start,
-           .zero_without_weights = zero});
-  }
-  for (const int tile : {8, 16, 32, 64, 128, 256}) {
-    all.push_back(
-        {.slug = "partial-tile-dropped",
-         .words = "the keys behind the last whole tile are left out",
-         .whole_tiles_of = tile});
-    all.push_back(
-        {.slug = "padding-counted",
-         .words = "the denominator counts padding as keys with score 0, and exp(0) is 1",
-         .padded_to = tile});
-  }
-  for (const int multiple : {2, 4, 8, 16, 32})
-    all.push_back(
-        {.slug = "dot-partial",
-         .words = "the dot product leaves out the last elements of a row",
-         .dot_multiple_of = multiple});
-  for (const int most : {32, 64})
-    all.push_back(
-        {.slug = "dot-limited",
-         .words = format("the dot product ends at element %d of a row", most),
-         .dot_at_most = most});
-  return all;
-}
-
 std::vector<float> simulate(
     const Mistake& mistake, const Problem& problem, const std::vector<std::int64_t>& rows) {
   const Case& c = problem.shape;
@@ -370,6 +352,17 @@ std::vector<float> simulate(
   if (mistake.own_scale && !c.custom_scale) return {};
   if (mistake.scale_missing && c.softmax_scale() == 1) return {};
   if (mistake.causal && c.causal) return {};
+  if (mistake.only_causal() && !c.causal) return {};
+  if (mistake.over_queries && c.causal) return {};
+  if (mistake.mask == Mask::kNone && c.N_q == 1) return {};
+  const bool one_tile = mistake.tile_keys >= c.N_k;
+  if ((mistake.online != Online::kRight || mistake.denominator == Denominator::kLastTile) &&
+      one_tile)
+    return {};
+  if (mistake.repeats_tile_of >= c.N_k && mistake.repeats_tile_of > 0) return {};
+  if (mistake.own_tile_of > 0 && mistake.own_tile_of >= std::max(c.N_q, c.N_k)) return {};
+  if (mistake.dot_drops_every > c.d) return {};
+  if (mistake.dot_tail_twice > 0 && c.d % mistake.dot_tail_twice == 0) return {};
   if (mistake.kv_layout == Layout::kOtherSeqLen && c.N_q == c.N_k) return {};
   if (mistake.q_layout == Layout::kOtherSeqLen && c.N_q == c.N_k) return {};
   if (mistake.keys_up_to_N_q && c.N_q >= c.N_k) return {};
@@ -378,7 +371,9 @@ std::vector<float> simulate(
   if (mistake.dot_multiple_of > 0 && c.d % mistake.dot_multiple_of == 0) return {};
   if (mistake.dot_multiple_of > c.d) return {};
   if (mistake.dot_at_most > 0 && c.d <= mistake.dot_at_most) return {};
-  return Simulation(mistake, problem).run(rows);
+  const Simulation simulation(mistake, problem);
+  if (mistake.mask != Mask::kContract && !simulation.mask_shows(rows)) return {};
+  return simulation.run(rows);
 }
 
 }  // namespace judge

@@ -1,7 +1,7 @@
-// A bank of attentions that are wrong on purpose, one per misconception.
+// Attention that is wrong on purpose: one mistake, simulated.
 //
-// Each is simulated in float32, as a kernel with that mistake would compute it, overflow included. diagnosis.h
-// compares a wrong output with all of them.
+// Each is computed in float32, as a kernel with that mistake would do it, overflow included. mistake_bank.h lists
+// those that students make; diagnosis.h compares a wrong output with all of them.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +26,36 @@ enum class Layout {
 enum class Maximum { kExact, kNone, kTooHigh, kUnscaled };
 enum class Denominator { kSum, kNone, kCount, kLastTile };
 
+// What goes wrong when a tile of keys raises the running maximum.
+enum class Online {
+  kRight,
+  kOutputNotRescaled,
+  kSumNotRescaled,
+  kNothingRescaled,
+  kInverted,        // exp(m_new - m_old)
+  kOutputInverted,  // for O only
+  kTileMaximum,     // the weights of every tile are relative to its own maximum
+  kDividedEveryTile,
+};
+
+// Which keys a causal kernel lets a query see. i is the query, j the key.
+enum class Mask {
+  kContract,          // j <= i + N_k - N_q
+  kNone,              // all
+  kTopLeft,           // j <= i
+  kStrict,            // j < i + N_k - N_q
+  kOneMore,           // j <= i + N_k - N_q + 1
+  kUpper,             // j >= i + N_k - N_q
+  kOffsetSubtracted,  // j <= i - (N_k - N_q)
+  kLocal,             // positions inside their tiles are compared
+  kLastTileOnly,      // the tiles before the last one of a block are not masked
+  // The mask is right, but the loop over the tiles of keys ends too early.
+  kTilesRoundedDown,  // at the last tile that is seen whole
+  kTilesOfFirstRow,   // where the first query of the block needs no more
+  kTilesTopLeft,      // N_k - N_q is forgotten
+  kTilesByIndex,      // after as many tiles of keys as there are tiles of queries so far
+};
+
 // What is wrong. The defaults are right.
 struct Mistake {
   const char* slug = "";
@@ -47,6 +77,17 @@ struct Mistake {
   Denominator denominator = Denominator::kSum;
   bool over_queries = false;  // softmax along the wrong axis
   bool causal = false;        // a mask that nobody asked for
+  Online online = Online::kRight;
+  int tile_keys = 0, tile_queries = 0;  // Bc and Br, for what depends on tiles
+  int repeats_tile_of = 0;              // every tile of keys is the first one
+  bool repeats_k = true, repeats_v = true;
+  int own_tile_of = 0;  // a query sees only the tile of keys that has the number of its own tile
+  Mask mask = Mask::kContract;
+  bool masked_after_softmax = false;  // the sum holds what is masked
+  bool masked_score = false;          // masked scores are this number, not -inf
+  float score_if_masked = 0;
+  bool empty_row_is_nan = false;   // a row that the causal mask leaves no key
+  bool empty_row_is_mean = false;  // the same: the mean of V
   bool equal_weights = false;
   int skip_first_keys = 0;
   int skip_last_keys = 0;
@@ -57,10 +98,14 @@ struct Mistake {
   bool keys_up_to_N_q = false;
   int dot_multiple_of = 0;  // the dot product ends at a multiple of this
   int dot_at_most = 0;      // the dot product ends here
-};
+  int dot_drops_every = 0;  // the last of so many elements plays no part
+  int dot_tail_twice = 0;   // the elements behind the last multiple of this count twice
 
-// All mistakes of a first, naive kernel.
-std::vector<Mistake> naive_mistakes();
+  bool only_causal() const {
+    return mask != Mask::kContract || masked_after_softmax || masked_score || empty_row_is_nan ||
+           empty_row_is_mean;
+  }
+};
 
 // The output rows of a kernel with this mistake, [rows.size(), d]. Empty if the mistake makes no difference to
 // the computation of this case, or would cost too much to simulate.

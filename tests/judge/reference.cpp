@@ -48,11 +48,12 @@ ReferenceRow reference_row(const Problem& problem, std::int64_t row) {
 
   // Pass 3: o_k = sum_j p_j v_jk with p_j = weight_j / l.
   // Pass 4: the error terms A_k = sum_j p_j |v_jk| and B_k = sum_j p_j |v_jk| g_j.
-  double g_max = 0;
+  double g_max = 0, g_mean = 0;
   std::vector<double> A(d, 0.0), B(d, 0.0);
   for (int j = 0; j < N_k; ++j) {
     p[j] /= l;
     if (p[j] > 0) g_max = std::max(g_max, g[j]);
+    g_mean += p[j] * g[j];
     for (int k = 0; k < d; ++k) {
       const double v = V[std::int64_t{j} * d + k];
       result.O[k] += p[j] * v;
@@ -64,6 +65,10 @@ ReferenceRow reference_row(const Problem& problem, std::int64_t row) {
 
   // Pass 5: E_k = A_k (1 + g_max) + B_k.
   for (int k = 0; k < d; ++k) result.E[k] = A[k] * (1 + g_max) + B[k];
+
+  // Pass 6: the same for LSE = m + ln l. An error e_j of score j moves it by p_j e_j, a relative error of a weight by
+  // p_j times that; then come the roundings of m, |m| <= g_max, of ln l and of their sum.
+  result.LSE_E = 1 + g_max + g_mean + std::log(l);
   return result;
 }
 

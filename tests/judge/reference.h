@@ -15,6 +15,7 @@ struct ReferenceRow {
   std::vector<double> sum_abs_V;  // [d] sum over the keys of |v_jk|
   double s_min = 0, s_max = 0;    // smallest and largest score
   double LSE = 0;                 // log-sum-exp of the scores; -inf for a row that sees no key
+  double LSE_E = 0;               // its error per unit of rounding, as E is that of O
 };
 
 // row counts over batch, head and query.

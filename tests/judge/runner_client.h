@@ -16,6 +16,9 @@ struct Ask {
   std::uint32_t null_mask = 0;  // bit t: tensor t is passed as a null pointer
   bool dry_run = false;
   bool sample_blocks = false;
+  bool count = false;
+  int last_of_heads = 0;  // the problem is the last of so many heads, before which there is nothing
+  bool bare = false;      // no guard zones, nothing initialised but the inputs
   protocol::Schedule schedule = protocol::Schedule::kForward;
   std::uint64_t schedule_seed = 0;
 };
@@ -25,8 +28,10 @@ struct Answer {
   protocol::Reply reply{};
   std::vector<float> buffers;  // of O and LSE, guards included
 
-  const float* O() const;  // the tensor itself, unaligned by as much as the case asked for
+  const float* O() const;  // the tensors themselves, unaligned by as much as the case asked for
+  const float* LSE() const;
   const float* O_buffer() const { return buffers.data(); }
+  const float* LSE_buffer() const;
 };
 
 // A request with everything but its payload.

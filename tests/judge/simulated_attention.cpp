@@ -136,4 +136,94 @@ std::vector<Variant> wrong_variants() {
   };
 }
 
+namespace {
+
+// The running maximum and sum of one row.
+struct Running {
+  float m, l;
+};
+
+// Calls lse(m, l) for every row, whose scores are taken in tiles of this many keys.
+template <typename Lse>
+std::vector<float> every_lse(const Problem& problem, int tile, bool base_two, Lse lse) {
+  const Case& c = problem.shape;
+  const float scale = c.softmax_scale() * (base_two ? 1.44269504f : 1.0f);
+  const auto power = [&](float x) { return base_two ? std::exp2(x) : std::exp(x); };
+  std::vector<float> LSE;
+  for (std::int64_t row = 0; row < c.rows(); ++row) {
+    Running r{-INFINITY, 0};
+    const int N_k = problem.visible_keys(row);
+    for (int first = 0; first < N_k; first += tile) {
+      const int end = std::min(first + tile, N_k);
+      std::vector<float> s;
+      for (int j = first; j < end; ++j)
+        s.push_back(scale * dot(problem.q_row(row), problem.K_head(row) + j * c.d, c.d));
+      const float m_new = std::max(r.m, *std::max_element(s.begin(), s.end()));
+      r.l *= power(r.m - m_new);
+      for (const float x : s) r.l += power(x - m_new);
+      r.m = m_new;
+    }
+    LSE.push_back(lse(r));
+  }
+  return LSE;
+}
+
+}  // namespace
+
+std::vector<LseVariant> right_lse_variants() {
+  constexpr float kLn2 = 0.693147181f;
+  return {
+      {"two passes",
+       [](const Problem& p) {
+         return every_lse(p, 1 << 20, false, [](Running r) { return r.m + std::log(r.l); });
+       }},
+      {"online, key by key",
+       [](const Problem& p) {
+         return every_lse(p, 1, false, [](Running r) { return r.m + std::log(r.l); });
+       }},
+      {"online, tiles of 32",
+       [](const Problem& p) {
+         return every_lse(p, 32, false, [](Running r) { return r.m + std::log(r.l); });
+       }},
+      {"online to base 2, converted at the end",
+       [](const Problem& p) {
+         return every_lse(p, 32, true, [](Running r) { return (r.m + std::log2(r.l)) * kLn2; });
+       }},
+      {"online to base 2, converted in two parts",
+       [](const Problem& p) {
+         return every_lse(p, 8, true, [](Running r) { return r.m * kLn2 + std::log(r.l); });
+       }},
+  };
+}
+
+std::vector<LseVariant> wrong_lse_variants() {
+  return {
+      {"base 2",
+       [](const Problem& p) {
+         return every_lse(p, 32, true, [](Running r) { return r.m + std::log2(r.l); });
+       }},
+      {"maximum alone",
+       [](const Problem& p) { return every_lse(p, 32, false, [](Running r) { return r.m; }); }},
+      {"logarithm of the sum alone",
+       [](const Problem& p) {
+         return every_lse(p, 32, false, [](Running r) { return std::log(r.l); });
+       }},
+      {"rounded to half precision",
+       [](const Problem& p) {
+         return every_lse(p, 32, false, [](Running r) {
+           return static_cast<float>(static_cast<_Float16>(r.m + std::log(r.l)));
+         });
+       }},
+      {"a sum with something added against division by 0",
+       [](const Problem& p) {
+         return every_lse(p, 32, false, [](Running r) { return r.m + std::log(r.l + 1e-3f); });
+       }},
+      {"0 for a row without keys",
+       [](const Problem& p) {
+         return every_lse(
+             p, 32, false, [](Running r) { return r.l == 0 ? 0 : r.m + std::log(r.l); });
+       }},
+  };
+}
+
 }  // namespace judge

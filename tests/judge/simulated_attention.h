@@ -19,4 +19,13 @@ std::vector<Variant> right_variants();
 // Kernels that a lazy test lets pass. Each must be rejected on some family of inputs.
 std::vector<Variant> wrong_variants();
 
+struct LseVariant {
+  std::string name;
+  std::vector<float> (*run)(const Problem&);  // LSE
+};
+
+// The same for LSE; the mask of the problem is respected.
+std::vector<LseVariant> right_lse_variants();
+std::vector<LseVariant> wrong_lse_variants();
+
 }  // namespace judge

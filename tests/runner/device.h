@@ -26,4 +26,9 @@ const char* device_report();
 // Writes what a checked build (cucc --check) has found; nothing happens for any other.
 void device_write_findings();
 
+// Counts what the kernels of a checked build do, from the first call on; end fills in counts for the buffers at base
+// (null where a tensor has none). False if nothing was counted: on a GPU, or for any other build.
+void device_begin_counting();
+bool device_end_counting(void* const base[protocol::kTensors], protocol::Counts* counts);
+
 }  // namespace runner

@@ -27,4 +27,8 @@ const char* device_report() { return ""; }
 
 void device_write_findings() {}
 
+void device_begin_counting() {}
+
+bool device_end_counting(void* const*, protocol::Counts*) { return false; }
+
 }  // namespace runner

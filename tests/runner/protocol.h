@@ -14,11 +14,12 @@
 namespace protocol {
 
 inline constexpr std::uint32_t kMagic = 0x4e545441;  // "ATTN"
-inline constexpr std::uint32_t kVersion = 1;
+inline constexpr std::uint32_t kVersion = 2;
 inline constexpr int kRequestFd = 3;
 inline constexpr int kReplyFd = 4;
 
 inline constexpr std::uint64_t kMaxElements = std::uint64_t{1} << 28;  // of one tensor, 1 GiB
+inline constexpr std::uint64_t kMaxSparse = std::uint64_t{1} << 33;    // the same with kLastHead
 inline constexpr std::uint64_t kMaxGuard = std::uint64_t{1} << 20;     // floats on each side
 
 enum Tensor { kQ, kK, kV, kO, kLSE, kTensors };
@@ -35,6 +36,10 @@ enum RequestFlag : std::uint32_t {
   kCausal = 1,
   kDryRun = 2,        // count memory and launches, allocate and run nothing; no payload either way
   kSampleBlocks = 4,  // run only the last blocks of each launch (CPU device)
+  kCount = 8,         // count what the kernels do (CPU device, a library built with cucc --check)
+  kBare = 16,  // leave outputs, guards and what an offset skips uninitialised: for the checked mode
+  kLastHead =
+      32,  // all heads but the last hold no value, and only it goes back and forth; no guards
 };
 
 enum class Schedule : std::uint32_t { kForward, kReverse, kRandom };
@@ -53,6 +58,26 @@ struct Request {
   std::uint32_t offset_floats[kTensors];  // moves the tensor off its alignment, 0 to 64 floats
   std::uint32_t guard_floats;             // on each side of every tensor
   std::uint64_t payload_bytes;            // that follow this header
+};
+
+// What the kernels of one call did to a piece of global memory. Bytes are those that the threads asked for.
+struct Accesses {
+  std::uint64_t bytes;
+  std::uint64_t bytes_16;  // of these, in accesses of 16 bytes
+  std::uint64_t sectors;   // of 32 bytes
+  std::uint64_t requests;  // instructions of one warp
+};
+
+struct Traffic {
+  Accesses loads, stores, atomics;
+};
+
+struct Counts {
+  Traffic tensor[kTensors];  // buffers, guards included
+  Traffic other;             // the rest of global memory: what the library has allocated
+  std::uint64_t shared_load_bytes, shared_store_bytes;
+  std::uint64_t shared_load_wavefronts, shared_store_wavefronts;
+  std::uint64_t barriers, shuffles, exp_calls, launches;
 };
 
 enum class Status : std::uint32_t {
@@ -87,7 +112,9 @@ struct Reply {
   std::uint64_t failed_bytes;   // size of the first allocation that failed, 0 if none
   std::uint64_t elapsed_ns;     // call and synchronisation
   std::uint64_t input_hash[3];  // of the buffers of Q, K and V after the call, guards included
-  char returned_text[96];       // name and description of the error codes above
+  std::uint64_t counted;        // 1 if the device has counted
+  Counts counts;
+  char returned_text[96];  // name and description of the error codes above
   char launch_failed_text[96];
   char last_error_text[96];
   char sync_error_text[96];
@@ -116,16 +143,30 @@ inline constexpr std::uint64_t buffer_floats(const Request& request, int tensor)
          request.elements[tensor];
 }
 
+// Elements of a tensor that have a value: all, or those of the last head.
+inline constexpr std::uint64_t valued_elements(const Request& request, int tensor) {
+  if (!(request.flags & kLastHead)) return request.elements[tensor];
+  const auto heads = static_cast<std::int64_t>(request.batch) * request.num_heads;
+  return heads > 0 ? request.elements[tensor] / static_cast<std::uint64_t>(heads) : 0;
+}
+
 // Bytes that follow a request: the elements of Q, K and V.
 inline constexpr std::uint64_t request_payload(const Request& request) {
   if (request.flags & kDryRun) return 0;
-  return sizeof(float) * (request.elements[kQ] + request.elements[kK] + request.elements[kV]);
+  return sizeof(float) * (valued_elements(request, kQ) + valued_elements(request, kK) +
+                          valued_elements(request, kV));
 }
 
-// Bytes that follow its reply: the whole buffers of O and LSE.
+// Floats of an output that go back: its whole buffer, or its last head.
+inline constexpr std::uint64_t reply_floats(const Request& request, int tensor) {
+  return request.flags & kLastHead ? valued_elements(request, tensor)
+                                   : buffer_floats(request, tensor);
+}
+
+// Bytes that follow its reply: O and LSE.
 inline constexpr std::uint64_t reply_payload(const Request& request) {
   if (request.flags & kDryRun) return 0;
-  return sizeof(float) * (buffer_floats(request, kO) + buffer_floats(request, kLSE));
+  return sizeof(float) * (reply_floats(request, kO) + reply_floats(request, kLSE));
 }
 
 // Lays out one buffer: guards, offset and, for an input, its elements. The rest is filler.

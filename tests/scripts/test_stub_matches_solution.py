@@ -23,7 +23,7 @@ HEADER_WORDS = ["Before", "Change", "Why", "Grid", "Block", "Shared", "Requires"
 OPENING = re.compile(r"^\s*// (TODO|DONE)\((\d\d\.\d+)\): (.+?)\s+\(~(\d+) lines\)$")
 CLOSING = re.compile(r"^\s*// END\((\d\d\.\d+)\)$")
 MARKER = re.compile(r"//\s*(TODO|DONE|END)\b")
-QUIET = re.compile(r"^\(void\)\w+(, \(void\)\w+)*;(\s*//.*)?$")  # (void)Q, (void)K;  // comment
+QUIET = re.compile(r"^\(void\)&?\w+(, \(void\)&?\w+)*;(\s*//.*)?$")  # (void)Q, (void)&m;
 
 
 @dataclass

@@ -1,0 +1,77 @@
+// The checks that need to see every access: safety, and what is counted.
+#include "check.h"
+#include "compile.h"
+#include "findings_file.h"
+#include "text.h"
+#include "traffic_rule.h"
+
+namespace judge {
+
+void Check::start_checked_runner() {
+  const std::string library = workshop_.library + ".checked.so";
+  if (!workshop_.has_checked_library) {
+    std::vector<std::string> compiler = workshop_.compiler;
+    compiler.push_back("--check");
+    compile(compiler, workshop_.source, library, workshop_.compile_limit);
+    workshop_.has_checked_library = true;
+  }
+  finish();
+  runner_ = std::make_unique<Runner>(workshop_.runner, library, workshop_.answer_limit);
+  runner_is_checked_ = true;
+  runner_->load();
+}
+
+void Check::is_safe(const std::vector<Case>& shapes) {
+  if (!on_cpu()) not_run("only the CPU device sees every access; on a GPU, run compute-sanitizer");
+  const FindingsFile findings(workshop_.library + ".findings");
+  start_checked_runner();
+  for (const Case& shape : shapes) {
+    const Problem problem = draw_next(shape);
+    examine_errors(shape, call(problem, {.bare = true}));
+  }
+  finish();  // the findings are written when the process ends
+  if (const auto finding = findings.first_error()) {
+    throw Failure{finding->kind, finding->headline, finding->details};
+  }
+}
+
+// The counts of one call whose result is right: a kernel that does something else in the checked build is not counted.
+protocol::Counts Check::counted(const Case& shape) {
+  if (!on_cpu()) not_run("only the CPU device counts accesses");
+  also_needs("safety");
+  if (!runner_is_checked_) start_checked_runner();
+  const Problem problem = draw_next(shape);
+  const Answer answer = call(problem, {.count = true});
+  examine(problem, answer);
+  if (answer.reply.counted == 0)
+    throw InternalError("the checked build of the kernel was not counted");
+  return answer.reply.counts;
+}
+
+void Check::shares_keys(const Case& shape, int most_trips) {
+  const TrafficVerdict verdict = judge_passes(shape, counted(shape), most_trips);
+  if (!verdict.accepted()) fail(shape, verdict.kind, verdict.words);
+  note(verdict.words);
+}
+
+void Check::moves_16_bytes(const Case& shape) {
+  const TrafficVerdict verdict = judge_width(counted(shape));
+  if (!verdict.accepted()) fail(shape, verdict.kind, verdict.words);
+  note(verdict.words);
+}
+
+void Check::skips_tiles(Case shape) {
+  shape.N_q = shape.N_k = 1024;
+  protocol::Counts full = counted(shape);
+  const int length = skipping_length(passes_of(shape, full), shape.N_q);
+  if (length != shape.N_q) {
+    shape.N_q = shape.N_k = length;
+    full = counted(shape);
+  }
+  shape.causal = true;
+  const TrafficVerdict verdict = judge_skipping(full, counted(shape));
+  if (!verdict.accepted()) fail(shape, verdict.kind, verdict.words);
+  note(verdict.words);
+}
+
+}  // namespace judge
