@@ -22,6 +22,7 @@ from card import (
     arrow,
     card,
     drawing,
+    grid,
     save,
 )
 from matplotlib.axes import Axes
@@ -100,18 +101,8 @@ def draw_rescale(path: Path) -> None:
 
 def matrix(axes: Axes, x: float, top: float, fills: list[str], cell: float, rows: int) -> None:
     """Rows alike, with a colour for each column."""
-    for r in range(rows):
-        for c, fill in enumerate(fills):
-            axes.add_patch(
-                Rectangle(
-                    (x + c * cell, top - (r + 1) * cell),
-                    cell,
-                    cell,
-                    facecolor=fill,
-                    edgecolor="white",
-                    linewidth=1.5,
-                )
-            )
+    cells = {(r, c): fill for r in range(rows) for c, fill in enumerate(fills)}
+    grid(axes, x, top, rows, len(fills), cell, cells)
 
 
 def draw_sweep(path: Path) -> None:
