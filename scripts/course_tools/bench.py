@@ -80,18 +80,34 @@ MEASURES = (
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = Parser("bench", "Runs the benchmarks: each is shown beside the bound it must keep.")
+    parser = Parser("bench", "Measures the course's kernels, and the CPU device itself.")
     parser.add_argument(
-        "--cpu-device", action="store_true", help="the speed of the CPU device on this machine"
+        "--cpu-device",
+        action="store_true",
+        help="the speed of the CPU device on this machine, each figure beside its bound",
+    )
+    parser.add_argument(
+        "--device",
+        choices=["cpu"],
+        help="the ladder: what each lesson's solution moves and keeps, counted on the CPU device; "
+        "records it in notebooks/data and refreshes the README's table",
     )
     options = parser.parse_args(arguments)
-    if not options.cpu_device:
+    if not options.cpu_device and options.device is None:
         parser.print_help()
         return EXIT_OK
     # rich is imported late: --help and usage errors do without it.
     from course_tools import build, display
 
     console = display.make_console()
+    if options.device is not None:
+        from course_tools import ladder
+
+        record = ladder.measure(console)
+        ladder.write(record)
+        ladder.show(console, record)
+        if not options.cpu_device:
+            return EXIT_OK
     folder = build.build(console, "cpu", TARGETS, reconfigure=True)
     found = {}
     for target in TARGETS:

@@ -6,6 +6,7 @@ Usage: python scripts/figures/01_naive.py [--out DIR]   (needs matplotlib; DIR: 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from card import (
@@ -25,7 +26,10 @@ from card import (
     save,
 )
 from matplotlib.patches import Circle, Rectangle
-from tables import GIB, KIB, MIB, fill, markdown, size_text
+
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from course_tools.tables import GIB, KIB, MIB, fill, markdown, size_text
 
 LESSON = ROOT / "lessons" / "01_naive"
 HEAD_DIM = 64

@@ -11,12 +11,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
-from tables import ROOT, fill, markdown, size_text
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-sys.path.insert(0, str(ROOT / "scripts"))
-
+from course_tools import paths
 from course_tools.counting import Counts, Shape, count
+from course_tools.tables import fill, markdown, size_text
 
 Rows = list[tuple[str, Callable[[Counts], str]]]
 
@@ -108,7 +109,7 @@ def main() -> None:
     lessons = parser.parse_args().lessons
     for lesson, name, table in TABLES:
         if not lessons or lesson in lessons:
-            fill(ROOT / "lessons" / lesson / "README.md", name, table())
+            fill(paths.LESSONS / lesson / "README.md", name, table())
             print(f"lessons/{lesson}/README.md: {name}")
 
 
