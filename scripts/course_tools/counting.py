@@ -122,6 +122,11 @@ def count(lesson: str, shape: Shape) -> Counts:
     )
 
 
+def compiler_version() -> str:
+    """The compiler whose instrumentation the counts rest on, "g++ 12.2.0"."""
+    return "g++ " + _run(["g++", "-dumpfullversion"]).strip()
+
+
 @functools.cache
 def _compiler() -> Path:
     folder = build.build(display.make_console(), CPU, ["cucc", "cpu_device"])

@@ -6,6 +6,7 @@ Usage: python scripts/figures/01_naive.py [--out DIR]   (needs matplotlib; DIR: 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from card import (
@@ -21,11 +22,14 @@ from card import (
     arrow,
     card,
     drawing,
+    grid,
     save,
 )
-from matplotlib.axes import Axes
 from matplotlib.patches import Circle, Rectangle
-from tables import GIB, KIB, MIB, fill, markdown, size_text
+
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from course_tools.tables import GIB, KIB, MIB, fill, markdown, size_text
 
 LESSON = ROOT / "lessons" / "01_naive"
 HEAD_DIM = 64
@@ -102,30 +106,6 @@ def draw_memory(path: Path) -> None:
         0.03, 0.925, "Double N, and S takes four times the memory", size=13.5, weight="bold"
     )
     save(figure, path)
-
-
-def grid(
-    axes: Axes,
-    x: float,
-    y: float,
-    rows: int,
-    columns: int,
-    cell: float,
-    fills: dict[tuple[int, int], str],
-) -> None:
-    """A matrix with its top left corner at (x, y); fills maps (row, column) to a colour."""
-    for r in range(rows):
-        for c in range(columns):
-            axes.add_patch(
-                Rectangle(
-                    (x + c * cell, y - (r + 1) * cell),
-                    cell,
-                    cell,
-                    facecolor=fills.get((r, c), PALE),
-                    edgecolor="white",
-                    linewidth=1.5,
-                )
-            )
 
 
 def draw_ownership(path: Path) -> None:

@@ -352,7 +352,7 @@ void Check::last_head(const Case& one_head, int heads) {
   } catch (const InternalError&) {
     not_run("this machine cannot reserve tensors of " + bytes_words(4 * elements));
   }
-  note(format("elements up to number %s", with_commas(elements).c_str()));
+  note("tensors of more than 2^31 elements");
 }
 
 void Check::repeats(const std::vector<Case>& shapes) {

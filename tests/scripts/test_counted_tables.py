@@ -5,12 +5,11 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from course_tools import counting, paths
+from course_tools import counting, paths, tables
 from course_tools.errors import InternalError
 
 sys.path.insert(0, str(paths.ROOT / "scripts" / "figures"))
 
-import tables
 from counted_tables import TABLES
 
 

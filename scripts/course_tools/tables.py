@@ -1,11 +1,8 @@
 """Markdown tables that stand between markers in a text, and are written by scripts."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
 KIB, MIB, GIB = 2**10, 2**20, 2**30
 
 
