@@ -17,7 +17,7 @@ from course_tools.text import clean
 if TYPE_CHECKING:
     from rich.console import Console
 
-TARGET = "cpu_device_benchmark"
+TARGETS = ("cpu_device_benchmark", "checked_cost_benchmark")
 REPETITIONS = 9
 
 
@@ -55,24 +55,64 @@ MEASURES = (
         counter="ns_per_thread",
         unit="ns",
     ),
+    *(
+        Measure(
+            f"{mode}, N=512 d=64, attention {kernel} / a plain C++ loop",
+            f"{name}/{mode}",
+            bound,
+            divided_by="plain_online_loop",
+        )
+        for kernel, name, bounds in (
+            ("from global memory", "global", (10, 20)),
+            ("in tiles", "tiled", (10, 20)),
+            ("in tiles of float4", "tiled_float4", (10, 12)),
+        )
+        for mode, bound in zip(("checked", "counted"), bounds, strict=True)
+    ),
+    Measure(
+        "memory of the checked and counted runs",
+        "tiled/counted",
+        512,
+        counter="peak_mib",
+        unit="MiB",
+    ),
 )
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = Parser("bench", "Runs the benchmarks: each is shown beside the bound it must keep.")
+    parser = Parser("bench", "Measures the course's kernels, and the CPU device itself.")
     parser.add_argument(
-        "--cpu-device", action="store_true", help="the speed of the CPU device on this machine"
+        "--cpu-device",
+        action="store_true",
+        help="the speed of the CPU device on this machine, each figure beside its bound",
+    )
+    parser.add_argument(
+        "--device",
+        choices=["cpu"],
+        help="the ladder: what each lesson's solution moves and keeps, counted on the CPU device; "
+        "records it in notebooks/data and refreshes the README's table",
     )
     options = parser.parse_args(arguments)
-    if not options.cpu_device:
+    if not options.cpu_device and options.device is None:
         parser.print_help()
         return EXIT_OK
     # rich is imported late: --help and usage errors do without it.
     from course_tools import build, display
 
     console = display.make_console()
-    folder = build.build(console, "cpu", [TARGET], reconfigure=True)
-    return print_table(console, measure(console, folder / "bin" / TARGET))
+    if options.device is not None:
+        from course_tools import ladder
+
+        record = ladder.measure(console)
+        ladder.write(record)
+        ladder.show(console, record)
+        if not options.cpu_device:
+            return EXIT_OK
+    folder = build.build(console, "cpu", TARGETS, reconfigure=True)
+    found = {}
+    for target in TARGETS:
+        found |= measure(console, folder / "bin" / target)
+    return print_table(console, found)
 
 
 def measure(console: "Console", executable: Path) -> dict[str, list[dict]]:
@@ -91,7 +131,7 @@ def measure(console: "Console", executable: Path) -> dict[str, list[dict]]:
         with Bar(console, f"measuring ({REPETITIONS} repetitions)") as bar:
             finished = processes.run(processes.Command(argv, paths.ROOT), tick=bar.tick)
         if finished.returncode != 0:
-            raise InternalError(f"{TARGET} {finished.how()}", clean(finished.output))
+            raise InternalError(f"{executable.name} {finished.how()}", clean(finished.output))
         entries = json.loads(report.read_text(encoding="utf-8"))["benchmarks"]
     found: dict[str, list[dict]] = {}
     for entry in entries:
@@ -131,4 +171,4 @@ def _median(found: dict[str, list[dict]], benchmark: str, counter: str) -> float
     try:
         return statistics.median(entry[counter] for entry in found[benchmark])
     except KeyError as error:
-        raise InternalError(f"{TARGET} reports no {counter} of {benchmark}") from error
+        raise InternalError(f"the benchmarks report no {counter} of {benchmark}") from error

@@ -1,300 +1,420 @@
-"""scripts/calibrate: what it makes of the text of ncu and compute-sanitizer, and its command line.
+"""The CPU device against an NVIDIA H200: what both count for the micro-kernels, and what compute-sanitizer finds in the
+programs of tests/cpu_device/checks.
 
-The samples have the tools' form (Nsight Compute and Compute Sanitizer 2023 to 2025); names and numbers
-are invented.
+The GPU's side was measured by scripts/calibrate. A difference passes only if it is listed here, with its reason; one
+that is listed and no longer there fails too. `pytest -s` prints what is compared.
 """
 
-import importlib.util
+from __future__ import annotations
+
 import json
 import os
-import subprocess
-import sys
-import tarfile
-from importlib.machinery import SourceFileLoader
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from conftest import ROOT, run
+from course_tools import build, display
 
-ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = ROOT / "scripts" / "calibrate"
+COUNTERS = ROOT / "tests" / "cpu_device" / "counters"
+CHECKS = ROOT / "tests" / "cpu_device" / "checks"
+
+# ---- Counters ----
+
+# Micro-kernels that h200.json does not have yet: to be emptied when scripts/calibrate has run again.
+NOT_MEASURED: set[str] = set()
+
+ADDED_UP = "nvcc adds up the warp's values in registers, and one lane adds the sum"
+SWAP_LOOP = "a GPU loads, adds, and compares and swaps until it succeeds; here it is one operation"
+# (kernel, counter): the CPU device's number, the H200's, the reason.
+DIFFERENCES = {
+    ("global_atomic_uniform", "global_atomic.sectors"): (32, 1, ADDED_UP),
+    ("shared_atomic_float", "shared_load.requests"): (1, 2, SWAP_LOOP),
+    ("shared_atomic_float", "shared_load.wavefronts"): (1, 2, SWAP_LOOP),
+    ("shared_atomic_float", "shared_atomic.wavefronts"): (1, 2, SWAP_LOOP),
+}
+
+KINDS = (
+    "global_load",
+    "global_store",
+    "global_atomic",
+    "shared_load",
+    "shared_store",
+    "shared_atomic",
+)
+WITHIN = {"requests": 0.0, "sectors": 0.0, "wavefronts": 0.02, "conflicts": 0.02}
+
+Numbers = dict[str, int]  # by counter, such as shared_load.wavefronts
+
+
+def counters_of(kinds: dict[str, Numbers]) -> Numbers:
+    """One flat table, with 0 for what is not there."""
+    return {
+        f"{kind}.{name}": kinds.get(kind, {}).get(name, 0)
+        for kind in KINDS
+        for name in WITHIN
+        if (name == "sectors") <= kind.startswith("global")
+        if (name in ("wavefronts", "conflicts")) <= kind.startswith("shared")
+    }
+
+
+def gpu_counters(kernel: dict) -> Numbers:
+    """What h200.json says of a kernel. The CPU device makes no difference between ncu's two kinds of atomics."""
+    numbers = counters_of(kernel)
+    for name, value in kernel.get("global_reduction", {}).items():
+        numbers[f"global_atomic.{name}"] += value
+    return numbers
+
+
+def own_counters(launch: dict) -> Numbers:
+    counted = {kind: dict(launch["counters"][kind]) for kind in KINDS}
+    for members in counted.values():
+        members["conflicts"] = members["wavefronts"] - members["ideal_wavefronts"]
+    return counters_of(counted)
+
+
+def differences(ours: Numbers, gpu: Numbers) -> Iterator[tuple[str, int, int]]:
+    for counter, value in gpu.items():
+        if abs(ours[counter] - value) > WITHIN[counter.split(".")[1]] * value:
+            yield counter, ours[counter], value
+
+
+def bare_name(kernel: str) -> str:
+    return re.sub(r"\(.*", "", kernel.replace("(anonymous namespace)::", ""))
 
 
 @pytest.fixture(scope="module")
-def calibrate():
-    sys.dont_write_bytecode = True
-    loader = SourceFileLoader("calibrate", str(SCRIPT))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("calibrate", loader))
-    loader.exec_module(module)
-    return module
+def launches(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, dict]]:
+    """By compiler and kernel, what the checked mode counted; the programs are built first."""
+    folder = build.build(display.make_console(), "cpu", ["micro_kernels"])
+    folder = folder / "tests" / "cpu_device" / "counters"
+    result = {}
+    for compiler in (folder / "compilers.txt").read_text().split():
+        report = tmp_path_factory.mktemp("counters") / "counters.json"
+        environment = os.environ | {"CPU_DEVICE_COUNTERS": str(report)}
+        done = run([folder / f"micro_kernels_{compiler}"], env=environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+        counted = json.loads(report.read_text())["launches"]
+        result[compiler] = {bare_name(launch["kernel"]): launch for launch in counted}
+        assert len(result[compiler]) == len(counted), "a kernel was launched twice"
+    assert result
+    return result
 
 
-NCU_WIDE = """\
-==PROF== Connected to process 4711 (/tmp/micro_kernels)
-==PROF== Profiling "rows" - 0: 0%....50%....100% - 3 passes
-==PROF== Disconnected from process 4711
-"ID","Process ID","Kernel Name","Block Size","Grid Size","CC","device__attribute_warp_size",\
-"l1tex__t_sectors_pipe_lsu_mem_global_op_ld.sum","memory_l1_wavefronts_shared"
-"","","","","","","","sector",""
-"0","4711","rows","(32, 1, 1)","(1, 1, 1)","9.0","32","1,024","4"
-"1","4711","(anonymous namespace)::columns(const float *, float *)","(16, 4, 1)","(2, 1, 1)","9.0",\
-"32","12.000000","n/a"
-"""
-
-NCU_LONG = """\
-"ID","Kernel Name","Block Size","Grid Size","Metric Name","Metric Unit","Metric Value"
-"0","void course::rows<4>(float *)","(32, 1, 1)","(1, 1, 1)","smsp__inst_executed.sum","inst","7"
-"0","void course::rows<4>(float *)","(32, 1, 1)","(1, 1, 1)","l1tex__x.ratio","","1.5"
-"""
+@pytest.fixture(scope="module")
+def measured() -> dict[str, dict]:
+    return json.loads((COUNTERS / "h200.json").read_text())["kernels"]
 
 
-def test_ncu_raw_page_has_a_row_per_launch(calibrate):
-    assert calibrate.parse_ncu_csv(NCU_WIDE) == [
+def test_every_kernel_was_measured(launches: dict, measured: dict) -> None:
+    for compiler, kernels in launches.items():
+        assert set(measured) - set(kernels) == set(), f"{compiler}: no longer among the kernels"
+        assert set(kernels) - set(measured) == NOT_MEASURED, "not as NOT_MEASURED says"
+
+
+def test_kernels_are_launched_alike(launches: dict, measured: dict) -> None:
+    for kernels in launches.values():
+        for name, gpu in measured.items():
+            launch = kernels[name]
+            assert (launch["grid"], launch["block"]) == (gpu["grid"], gpu["block"]), name
+
+
+def test_counters_are_the_gpus(launches: dict, measured: dict) -> None:
+    listed = {key: (ours, gpu) for key, (ours, gpu, _) in DIFFERENCES.items()}
+    for compiler, kernels in launches.items():
+        found = {}
+        print(f"\n{compiler}: the CPU device's count / the H200's, where one is not 0")
+        for name, gpu in measured.items():
+            ours, theirs = own_counters(kernels[name]), gpu_counters(gpu)
+            pairs = [f"{c} {ours[c]}/{theirs[c]}" for c in ours if ours[c] or theirs[c]]
+            print(f"{name}: {', '.join(pairs)}")
+            found |= {(name, counter): values for counter, *values in differences(ours, theirs)}
+        found = {key: tuple(values) for key, values in found.items()}
+        assert found == listed, f"{compiler}: not as DIFFERENCES says"
+
+
+def test_the_page_lists_the_differences() -> None:
+    text = (COUNTERS / "README.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    for (kernel, counter), (ours, gpu, _) in DIFFERENCES.items():
+        start = f"| `{kernel}` | {counter} | {ours} | {gpu} |"
+        assert any(row.startswith(start) for row in rows), start
+
+
+def test_what_counts_as_a_difference() -> None:
+    gpu = gpu_counters(
         {
-            "kernel": "rows",
-            "grid": "(1, 1, 1)",
-            "block": "(32, 1, 1)",
-            "metrics": {
-                "l1tex__t_sectors_pipe_lsu_mem_global_op_ld.sum": 1024,
-                "memory_l1_wavefronts_shared": 4,
-            },
-        },
-        {
-            "kernel": "columns",
-            "grid": "(2, 1, 1)",
-            "block": "(16, 4, 1)",
-            "metrics": {
-                "l1tex__t_sectors_pipe_lsu_mem_global_op_ld.sum": 12,
-                "memory_l1_wavefronts_shared": None,
-            },
-        },
-    ]
-
-
-def test_ncu_details_page_has_a_row_per_metric(calibrate):
-    (launch,) = calibrate.parse_ncu_csv(NCU_LONG)
-    assert launch["kernel"] == "rows"
-    assert launch["metrics"] == {"smsp__inst_executed.sum": 7, "l1tex__x.ratio": 1.5}
-
-
-def test_ncu_without_results(calibrate):
-    assert calibrate.parse_ncu_csv("==ERROR== ERR_NVGPUCTRPERM - no permission\n") == []
-
-
-MEMCHECK = """\
-========= COMPUTE-SANITIZER
-========= Invalid __global__ read of size 4 bytes
-=========     at row_sum(const float *, int)+0x490 in /home/me/sums.cuh:9
-=========     by thread (1,0,0) in block (0,0,0)
-=========     Access at 0x7f71b9e01360 is out of bounds
-=========     and is 1 bytes after the nearest allocation at 0x7f71b9e00a00 of size 2,400 bytes
-=========         Device Frame: kernel(float *)+0x40 in sums.cu:22
-=========     Saved host backtrace up to driver entry point at kernel launch time
-=========         Host Frame: main in main.cpp:70 [0x1754] in sums
-=========\x20
-the program's own line
-========= Invalid __global__ read of size 4 bytes
-=========     at row_sum(const float *, int)+0x490 in /home/me/sums.cuh:9
-=========     by thread (2,0,0) in block (0,0,0)
-=========     Access at 0x7f71b9e01364 is out of bounds
-=========         Device Frame: kernel(float *)+0x40 in sums.cu:22
-=========
-========= Invalid __shared__ write of size 16 bytes
-=========     at 0x60 in /home/me/sums.cu:31:kernel(float *)
-=========     by thread (0,0,0) in block (0,0,0)
-=========     Address 0x8 is misaligned
-=========
-========= Program hit cudaErrorLaunchFailure (error 719) due to "unspecified launch failure" on \
-CUDA API call to cudaDeviceSynchronize.
-=========
-========= Leaked 1,024 bytes at 0x7f5e00000000
-=========     Saved host backtrace up to driver entry point at allocation time
-=========
-========= LEAK SUMMARY: 1024 bytes leaked in 1 allocations
-========= ERROR SUMMARY: 1,005 errors
-========= ERROR SUMMARY: 1000 errors were not printed. Use --print-limit option to adjust the number
-"""
-
-
-def test_memcheck(calibrate):
-    found = calibrate.parse_sanitizer(MEMCHECK)
-    assert found["errors"] == 1005
-    assert [note[:13] for note in found["notes"]] == ["ERROR SUMMARY"]
-    assert found["reports"] == [
-        {
-            "severity": "error",
-            "class": "Invalid __global__ read, out of bounds",
-            "places": ["sums.cuh:9"],
-            "count": 2,
-            "frames": ["sums.cu:22"],
-        },
-        {
-            "severity": "error",
-            "class": "Invalid __shared__ write, misaligned",
-            "places": ["sums.cu:31"],
-            "count": 1,
-        },
-        {"severity": "error", "class": "Leak", "places": [], "count": 1},
-        {
-            "severity": "error",
-            "class": "Program hit cudaErrorLaunchFailure (error 719) due to "
-            '"unspecified launch failure" on CUDA API call to cudaDeviceSynchronize',
-            "places": [],
-            "count": 1,
-        },
-    ]
-
-
-RACECHECK = """\
-========= COMPUTE-SANITIZER
-========= Error: Race reported between Write access at tile(float const*, int)+0xd790 in a.cu:324
-=========     and Read access at tile(float const*, int)+0xd5c0 in a.cu:312 [16 hazards]
-=========     and Write access at 0x26d0 in /home/me/b.cu:68:tile(float const*, int) [1,064 hazards]
-=========
-========= Warning: Race reported between Read access at tile(float *)+0x260
-=========     and Write access at tile(float *)+0x200 [5 hazards]
-=========
-========= WARN:(Warp Level Programming) Potential RAW hazard detected at __shared__ 0xf4 in \
-block (0, 0, 0) :
-=========     Write Thread (24, 0, 0) at 0x00001ab0 in /home/me/scan.cuh:146:scan
-=========     Read Thread (23, 0, 0) at 0x00001ab8 in /home/me/scan.cuh:151:scan
-=========     Current Value : 0
-=========
-========= RACECHECK SUMMARY: 3 hazards displayed (1 error, 2 warnings)
-"""
-
-
-HAZARD = "(Warp Level Programming) Potential RAW hazard detected"
-
-
-def test_racecheck(calibrate):
-    found = calibrate.parse_sanitizer(RACECHECK)
-    assert found["errors"] == 3
-    races = [(r["severity"], r["class"], r["places"], r["count"]) for r in found["reports"]]
-    assert races == [
-        ("error", "Race between Write and Read", ["a.cu:324", "a.cu:312"], 16),
-        ("error", "Race between Write and Write", ["a.cu:324", "b.cu:68"], 1064),
-        (
-            "warning",
-            f"{HAZARD} at __shared__ ADDRESS in block (0, 0, 0)",
-            ["scan.cuh:146", "scan.cuh:151"],
-            1,
-        ),
-        ("warning", "Race between Read and Write", [], 5),
-    ]
-
-
-INITCHECK = """\
-========= COMPUTE-SANITIZER
-========= Uninitialized __global__ memory read of size 4 bytes
-=========     at 0xa0a50 in /home/me/load.cuh:272:load<LOAD_CG,const unsigned int *>
-=========     by thread (30,0,0) in block (1,0,0)
-=========     Address 0x7f65e5204710
-=========
-========= ERROR SUMMARY: 1 error
-"""
-
-SYNCCHECK = """\
-========= COMPUTE-SANITIZER
-========= Barrier error detected. Divergent thread(s) in warp.
-=========     at exchange(int *)+0xa0 in sync.cu:61
-=========     by thread (19,0,0) in block (0,0,0)
-=========
-========= Target application returned an error
-========= ERROR SUMMARY: 1 error
-"""
-
-
-def test_initcheck_and_synccheck(calibrate):
-    (read,) = calibrate.parse_sanitizer(INITCHECK)["reports"]
-    assert (read["class"], read["places"]) == (
-        "Uninitialized __global__ memory read",
-        ["load.cuh:272"],
+            "global_load": {"requests": 4, "sectors": 100},
+            "global_reduction": {"sectors": 2},
+            "global_atomic": {"sectors": 1},
+            "shared_load": {"wavefronts": 1000},
+        }
     )
-    found = calibrate.parse_sanitizer(SYNCCHECK)
-    (barrier,) = found["reports"]
-    assert barrier["class"] == "Barrier error detected. Divergent thread(s) in warp"
-    assert barrier["places"] == ["sync.cu:61"]
-    assert found["notes"] == ["Target application returned an error"]
+    assert gpu["global_atomic.sectors"] == 3
+    assert list(differences(gpu, gpu)) == []
+    assert list(differences(gpu | {"shared_load.wavefronts": 1020}, gpu)) == []
+    for counter, value in (
+        ("global_load.requests", 5),
+        ("global_load.sectors", 101),
+        ("shared_load.wavefronts", 1021),
+        ("shared_load.wavefronts", 979),
+        ("shared_store.conflicts", 1),
+        ("global_atomic.sectors", 0),
+    ):
+        assert list(differences(gpu | {counter: value}, gpu)) == [(counter, value, gpu[counter])]
 
 
-def test_a_tool_that_did_not_come_up_has_no_number_of_errors(calibrate):
-    text = "========= COMPUTE-SANITIZER\n========= Error: No attachable process found.\n"
-    assert calibrate.parse_sanitizer(text)["errors"] is None
+# ---- compute-sanitizer ----
+
+# Programs that compute_sanitizer.json does not have yet.
+PROGRAMS_NOT_MEASURED: set[str] = set()
+
+# What a report of the tools is called here.
+CLASSES = {
+    r"Invalid __global__ \w+, out of bounds": {
+        "global-out-of-bounds",
+        "host-pointer",
+        "null-pointer",
+        "use-after-free",
+    },
+    r"Invalid __shared__ \w+, out of bounds": {"shared-out-of-bounds"},
+    r"Invalid __\w+__ \w+, misaligned": {"misaligned"},
+    r"Uninitialized __global__ memory read": {"uninitialised-global"},
+    r"Race between \w+ and \w+": {"shared-race"},
+    r"Barrier error detected. Divergent thread\(s\) in (warp|block)": {"divergent-barrier"},
+    r"Barrier error detected. Invalid arguments": {"warp-mask"},
+    r"Illegal instruction": {"divergent-barrier", "warp-mask"},
+    r"Leak": {"leak"},
+    r"cudaFree(Async)? returned \w+": {"invalid-free"},
+    r"cudaLaunchKernel returned \w+": {"launch-error"},
+    r"cudaGetLastError returned \w+": {"invalid-free", "launch-error"},
+    r"time-out": {"missing-lanes", "warp-mask"},
+    r"exit 11": {"device-pointer-in-host"},  # a segmentation fault
+}
+FAULT = re.compile(
+    r"Invalid |Illegal "
+)  # ends the context: later calls fail, and nothing can be freed
+AFTER_FAULT = re.compile(r"Leak|cuda\w+ returned \w+")
+
+# Reports for faulty programs that the CPU device does not make.
+ONLY_THEIRS = {
+    (
+        "faulty/host_pointer_to_stack",
+        "synccheck",
+        "time-out",
+    ): "the other tools end; synccheck hangs",
+    (
+        "faulty/uninitialised_global_pitch_padding",
+        "initcheck",
+        "time-out",
+    ): "hangs after 1,000 reports",
+}
+
+# Errors of faulty programs that no tool reports: classes, and single programs.
+ONLY_OURS = {
+    "constant-out-of-bounds": "memcheck does not look at constant memory",
+    "global-race": "racecheck looks at shared memory only",
+    "local-out-of-bounds": "the array is in registers, or the access stays inside the thread's stack",
+    "read-only-write": "a GPU has no read-only marks",
+    "uninitialised-shared": "initcheck looks at global memory only",
+    "faulty/global_one_divergent_lane": "hits the next allocation, which memcheck cannot tell",
+    "faulty/misaligned_float4": "nvcc loads only the two floats that are used, with 4 bytes each",
+    "faulty/shared_before_the_start": "the first 1,024 bytes are the system's: nothing is noticed",
+    "faulty/shared_column_overflow_2d": "stays in the block's shared memory",
+    "faulty/shared_into_next_array": "stays in the block's shared memory",
+    "faulty/shared_struct_member": "stays in the block's shared memory",
+    "faulty/shared_race_reset_and_atomics": "racecheck does not hold atomics against plain accesses",
+    "faulty/shared_race_scan_in_place": "not known: both accesses are between two barriers in the SASS",
+    "faulty/use_after_free_replaced": "the new allocation has the freed one's address",
+    "faulty/warp_mask_shifted_vote": "synccheck does not look whether the mask names the caller",
+    "faulty/warp_mask_without_caller": "synccheck does not look whether the mask names the caller",
+}
+
+# What the tools say of correct programs.
+FALSE_ALARMS = {
+    ("device_reset_frees_everything", "memcheck"): "what cudaDeviceReset frees counts as leaked",
+    ("download_of_partly_written_memory", "initcheck"): "a copy to the host counts as a use",
+    ("flags_between_warps", "racecheck"): "flags and fences do not count, only barriers",
+    (
+        "launch_error_looked_at",
+        "memcheck",
+    ): "a failed call counts also where the program expects it",
+    ("lock_in_shared_memory", "racecheck"): "locks and fences do not count, only barriers",
+    ("managed_memory_between_kernels", "memcheck"): "a __managed__ variable counts as leaked",
+    ("struct_copy_with_padding", "initcheck"): "a copy to the host counts as a use, of padding too",
+    (
+        "struct_padding_never_read",
+        "initcheck",
+    ): "a copy to the host counts as a use, of padding too",
+}
+# Correct programs that do not end with 0 on the H200.
+FAILING = {
+    "launch_error_looked_at": "CUDA 13.0 calls a launch beyond the limits cudaErrorInvalidValue",
+}
 
 
-def test_name_of_the_fixture(calibrate):
-    assert calibrate.fixture_name("NVIDIA H200") == "h200"
-    assert calibrate.fixture_name("NVIDIA GeForce RTX 4090") == "geforce_rtx_4090"
+@dataclass(frozen=True)
+class Expectation:
+    """A line `// expect: error shared-race [A] [B]` of a program, or `// allow: ...`."""
+
+    required: bool
+    severity: str
+    kind: str
+    places: tuple[str, ...]
 
 
-# ---- The command. ----
+def tags(source: Path) -> dict[str, str]:
+    """`[A]` to file:line, for the lines of a program and of the headers beside it that end in `// [A]`."""
+    result = {}
+    for number, line in enumerate(source.read_text().splitlines(), start=1):
+        include = re.match(r'\s*#include "([^/"]+)"', line)
+        tag = re.search(r"// (\[[A-Z]\])\s*$", line)
+        if include is not None:
+            result |= tags(source.parent / include[1])
+        elif tag is not None and not line.startswith("//"):
+            result[tag[1]] = f"{source.name}:{number}"
+    return result
 
 
-def run(*arguments, path=None):
-    environment = dict(os.environ, **({"PATH": path} if path else {}))
-    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=60, env=environment, check=False
+def expectations(program: str) -> list[Expectation]:
+    source = CHECKS / f"{program}.cu"
+    places, result = tags(source), []
+    for line in source.read_text().splitlines():
+        if rule := re.match(r"// (expect|allow): (\w+) (\S+)(.*)$", line):
+            at = tuple(places[tag] for tag in rule[4].split())
+            result.append(Expectation(rule[1] == "expect", rule[2], rule[3], at))
+    return result
+
+
+@dataclass(frozen=True)
+class Report:
+    """What one tool said of one program; a class can also be how the program ended."""
+
+    program: str
+    tool: str
+    kind: str
+    places: tuple[str, ...] = ()
+    callers: tuple[str, ...] = ()
+
+    def matches(self, expected: Expectation) -> bool:
+        known = [ours for kind, ours in CLASSES.items() if re.fullmatch(kind, self.kind)]
+        if expected.kind not in set().union(*known):
+            return False
+        if expected.kind == "shared-race":
+            return sorted(expected.places) == sorted(self.places)
+        return not self.places or not {*self.places, *self.callers}.isdisjoint(expected.places)
+
+    def __str__(self) -> str:
+        return f"{self.program}, {self.tool}: {self.kind} at {self.places + self.callers}"
+
+
+def reports(program: str, tools: dict[str, dict]) -> Iterator[Report]:
+    """Without what only follows from a fault in the same run."""
+    for tool, record in tools.items():
+        found = record.get("reports", [])
+        fault = any(FAULT.match(report["class"]) for report in found)
+        for report in found:
+            if not fault or not AFTER_FAULT.fullmatch(report["class"]):
+                where = (
+                    tuple(report[key]) if key in report else () for key in ("places", "frames")
+                )
+                yield Report(program, tool, report["class"], *where)
+        if record.get("status", "finished") != "finished":
+            yield Report(program, tool, record["status"])
+        elif record.get("exit", 0) != 0:
+            yield Report(program, tool, f"exit {record['exit']}")
+
+
+@pytest.fixture(scope="module")
+def checked() -> dict[str, dict]:
+    return json.loads((CHECKS / "compute_sanitizer.json").read_text())["programs"]
+
+
+def programs_of(checked: dict[str, dict], kind: str) -> dict[str, list[Report]]:
+    return {
+        program: list(reports(program, tools))
+        for program, tools in checked.items()
+        if program.startswith(f"{kind}/")
+    }
+
+
+def test_every_program_was_measured(checked: dict) -> None:
+    sources = [path for kind in ("faulty", "correct") for path in (CHECKS / kind).glob("*.cu")]
+    programs = {f"{path.parent.name}/{path.stem}" for path in sources}
+    assert set(checked) - programs == {"micro_kernels"}
+    assert programs - set(checked) == PROGRAMS_NOT_MEASURED, "not as PROGRAMS_NOT_MEASURED says"
+
+
+def test_what_the_tools_find_is_found(checked: dict) -> None:
+    missed, count = [], 0
+    for program, found in programs_of(checked, "faulty").items():
+        ours = expectations(program)
+        assert ours, f"{program} expects nothing"
+        count += len(found)
+        missed += [r for r in found if not any(r.matches(expected) for expected in ours)]
+    print(f"\n{count} reports of compute-sanitizer for faulty programs, {len(missed)} not ours:")
+    for report in missed:
+        print(f"{report}: {ONLY_THEIRS.get((report.program, report.tool, report.kind))}")
+    assert {(r.program, r.tool, r.kind) for r in missed} == set(ONLY_THEIRS)
+
+
+def test_what_only_the_cpu_device_finds_has_a_reason(checked: dict) -> None:
+    used, unexplained = set(), []
+    print()
+    for program, found in programs_of(checked, "faulty").items():
+        for expected in expectations(program):
+            wanted = expected.required and expected.severity == "error"
+            if not wanted or any(report.matches(expected) for report in found):
+                continue
+            key = program if program in ONLY_OURS else expected.kind
+            print(f"{program}: {expected.kind}: {ONLY_OURS.get(key, 'no reason is known')}")
+            used.add(key)
+            if key not in ONLY_OURS:
+                unexplained.append(f"{program}: {expected.kind}")
+    assert unexplained == []
+    assert used == set(ONLY_OURS), "an entry of ONLY_OURS that is no longer true"
+
+
+def test_what_the_tools_say_of_correct_programs_is_known(checked: dict) -> None:
+    alarms, failing = {}, set()
+    for program, found in programs_of(checked, "correct").items():
+        name = program.removeprefix("correct/")
+        for report in found:
+            if report.kind.startswith("exit "):
+                failing.add(name)
+            else:
+                alarms[name, report.tool] = str(report)
+    for key, report in alarms.items():
+        print(f"\n{report}: {FALSE_ALARMS.get(key)}", end="")
+    assert set(alarms) == set(FALSE_ALARMS)
+    assert failing == set(FAILING)
+
+
+def test_the_tools_are_content_with_the_micro_kernels(checked: dict) -> None:
+    assert checked["micro_kernels"] == {}
+
+
+RACE = Report("p", "racecheck", "Race between Read and Write", ("a.cu:5", "a.cu:7"))
+
+
+def test_a_report_matches_at_its_line_only() -> None:
+    assert RACE.matches(Expectation(True, "error", "shared-race", ("a.cu:7", "a.cu:5")))
+    assert not RACE.matches(Expectation(True, "error", "shared-race", ("a.cu:7", "a.cu:6")))
+    assert not RACE.matches(Expectation(True, "error", "global-race", ("a.cu:7", "a.cu:5")))
+    atomic = Report(
+        "p", "memcheck", "Invalid __global__ atomic, misaligned", ("x.hpp:1",), ("a.cu:3",)
     )
+    assert atomic.matches(Expectation(True, "error", "misaligned", ("a.cu:3",)))
+    assert not atomic.matches(Expectation(True, "error", "misaligned", ("a.cu:4",)))
+    assert not atomic.matches(Expectation(True, "error", "global-out-of-bounds", ("a.cu:3",)))
 
 
-@pytest.mark.parametrize(
-    "arguments", [["--only", "both"], ["--time-limit", "0"], ["--jobs", "0"], ["--parse", "/none"]]
-)
-def test_wrong_usage_is_one_line(arguments):
-    done = run(*arguments)
-    assert done.returncode == 2
-    assert done.stderr.startswith("scripts/calibrate: ")
-    assert done.stderr.count("\n") == 1
-
-
-def test_without_a_gpu(tmp_path):
-    done = run(path=str(tmp_path))
-    assert (done.returncode, done.stdout) == (3, "")
-    assert "no NVIDIA GPU" in done.stderr
-    assert done.stderr.count("\n") == 1
-
-
-def raw_logs(folder, ncu, kernels):
-    """calibration_logs.tar.gz of a run with the given CSV, and one program under one tool."""
-    raw = folder / "raw"
-    raw.mkdir()
-    (raw / "ncu.csv").write_text(ncu)
-    (raw / "micro_kernels.txt").write_text("\n".join(kernels))
-    (raw / "faulty.sums.memcheck.txt").write_text(MEMCHECK)
-    conditions = {
-        **dict.fromkeys(("compute_capability", "driver", "cuda", "ncu", "compute_sanitizer"), "1"),
-        "gpu": "NVIDIA H200",
-        "date": "2024-02-29",
-        "counters_command": "ncu",
-        "metrics": ["l1tex__t_sectors_pipe_lsu_mem_global_op_ld.sum"],
-        "sanitizer_commands": {},
-        "runs": {"faulty/sums": {"memcheck": {"status": "finished", "exit": 0}}},
-        "not_compiled": {},
-    }
-    (raw / "conditions.json").write_text(json.dumps(conditions))
-    archive = folder / "calibration_logs.tar.gz"
-    with tarfile.open(archive, "w:gz") as tar:
-        tar.add(raw, arcname="raw")
-    return archive
-
-
-def test_results_from_kept_logs(tmp_path):
-    logs = raw_logs(tmp_path, NCU_WIDE.replace("n/a", "0"), ["rows", "columns"])
-    done = run("--parse", logs, "--output", tmp_path / "out")
-    assert (done.returncode, done.stderr) == (0, "")
-    counters = json.loads((tmp_path / "out" / "h200.json").read_text())
-    assert list(counters["kernels"]) == ["columns", "rows"]
-    assert counters["kernels"]["columns"]["nonzero"] == {
-        "l1tex__t_sectors_pipe_lsu_mem_global_op_ld.sum": 12
-    }
-    checks = json.loads((tmp_path / "out" / "compute_sanitizer.json").read_text())
-    assert checks["programs"]["faulty/sums"]["memcheck"]["errors"] == 1005
-
-
-def test_what_is_missing_is_said(tmp_path):
-    logs = raw_logs(tmp_path, NCU_WIDE, ["rows", "columns", "diagonals"])
-    done = run("--parse", logs, "--output", tmp_path / "out")
-    assert done.returncode == 1
-    assert "no counters of diagonals" in done.stderr
-    assert "memory_l1_wavefronts_shared has no value for 1 kernels" in done.stderr
+def test_what_follows_from_a_fault_is_no_report() -> None:
+    leak = {"severity": "error", "class": "Leak", "places": [], "count": 1}
+    fault = {"severity": "error", "class": "Illegal instruction", "places": ["a.cu:1"], "count": 1}
+    assert [r.kind for r in reports("p", {"memcheck": {"reports": [leak]}})] == ["Leak"]
+    assert [r.kind for r in reports("p", {"memcheck": {"reports": [leak, fault]}})] == [
+        "Illegal instruction"
+    ]

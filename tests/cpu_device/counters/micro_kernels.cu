@@ -613,6 +613,24 @@ __global__ void shared_8_pairs(const float* in, float* out) {
   as_float2(out)[t] = tile[t / 2];
 }
 
+// Two lanes per address in the first half warp; in the second, quarter warps alike. 32 words in all.
+__global__ void shared_8_pairs_in_first_half(const float* in, float* out) {
+  __shared__ float2 tile[32];
+  const int t = threadIdx.x;
+  fill(&tile[0].x, 64, in);
+  const int pair = t / 2, in_quarter = t % 8;
+  as_float2(out)[t] = tile[t < 16 ? pair : 8 + in_quarter];
+}
+
+// Lane i shares its address with i ^ 1 in the first half warp, with i ^ 2 in the second.
+__global__ void shared_8_pairs_by_1_and_by_2(const float* in, float* out) {
+  __shared__ float2 tile[32];
+  const int t = threadIdx.x;
+  fill(&tile[0].x, 64, in);
+  const int by_1 = t / 2, by_2 = t % 2 + t % 16 / 4 * 2;
+  as_float2(out)[t] = tile[t < 16 ? by_1 : 8 + by_2];
+}
+
 // ---- Shared memory, 16 bytes per thread. ----
 
 __global__ void shared_16_consecutive(const float* in, float* out) {
@@ -781,6 +799,81 @@ __global__ void shared_16_rows_of_64_by_quads(const float* in, float* out) {
   const int t = threadIdx.x;
   fill(&tile[0].x, 512, in);
   as_float4(out)[t] = tile[16 * (t / 4)];
+}
+
+__global__ void shared_16_uniform_first_half(const float* in, float* out) {
+  __shared__ float4 tile[32];
+  const int t = threadIdx.x;
+  fill(&tile[0].x, 128, in);
+  as_float4(out)[t] = tile[t < 16 ? 5 : t];
+}
+
+__global__ void shared_16_uniform_second_half(const float* in, float* out) {
+  __shared__ float4 tile[32];
+  const int t = threadIdx.x;
+  fill(&tile[0].x, 128, in);
+  as_float4(out)[t] = tile[t < 16 ? t : 5];
+}
+
+// Two lanes per address in the first and third quarter warp; in the others, halves alike. 32 words per half warp.
+__global__ void shared_16_pairs_in_every_other_quarter(const float* in, float* out) {
+  __shared__ float4 tile[32];
+  const int t = threadIdx.x;
+  fill(&tile[0].x, 128, in);
+  const int pair = t % 8 / 2, in_half = t % 4;
+  as_float4(out)[t] = tile[t / 16 * 8 + (t % 16 < 8 ? pair : 4 + in_half)];
+}
+
+// Lane i shares its address with i ^ 1 in the first and third quarter warp, with i ^ 2 in the others.
+__global__ void shared_16_pairs_by_1_and_by_2(const float* in, float* out) {
+  __shared__ float4 tile[32];
+  const int t = threadIdx.x;
+  fill(&tile[0].x, 128, in);
+  const int by_1 = t % 8 / 2, by_2 = t % 2 + t % 8 / 4 * 2;
+  as_float4(out)[t] = tile[t / 16 * 8 + (t % 16 < 8 ? by_1 : 4 + by_2)];
+}
+
+// Lane i shares its address with i ^ 1 in the first half warp, with i ^ 2 in the second.
+__global__ void shared_16_half_warps_by_1_and_by_2(const float* in, float* out) {
+  __shared__ float4 tile[32];
+  const int t = threadIdx.x;
+  fill(&tile[0].x, 128, in);
+  const int by_1 = t / 2, by_2 = t % 2 + t % 16 / 4 * 2;
+  as_float4(out)[t] = tile[t < 16 ? by_1 : 8 + by_2];
+}
+
+// ---- Shared memory: stores by several lanes to one address, of the same value. ----
+
+__global__ void shared_uniform_store(const float* in, float* out) {
+  __shared__ float tile[32];
+  const int t = threadIdx.x;
+  tile[5] = in[3];
+  __syncthreads();
+  out[t] = tile[5];
+}
+
+__global__ void shared_8_uniform_store(const float* in, float* out) {
+  __shared__ float2 tile[32];
+  const int t = threadIdx.x;
+  tile[5] = as_float2(in)[3];
+  __syncthreads();
+  as_float2(out)[t] = tile[5];
+}
+
+__global__ void shared_16_uniform_store(const float* in, float* out) {
+  __shared__ float4 tile[32];
+  const int t = threadIdx.x;
+  tile[5] = as_float4(in)[3];
+  __syncthreads();
+  as_float4(out)[t] = tile[5];
+}
+
+__global__ void shared_16_pairs_store(const float* in, float* out) {
+  __shared__ float4 tile[32];
+  const int t = threadIdx.x;
+  tile[t / 2] = as_float4(in)[t / 2];
+  __syncthreads();
+  as_float4(out)[t] = tile[t / 2];
 }
 
 // ---- Shared atomics. ----
@@ -1048,6 +1141,8 @@ const MicroKernel kKernels[] = {
     {KERNEL(shared_8_alternating)},
     {KERNEL(shared_8_alternating_one_bank)},
     {KERNEL(shared_8_pairs)},
+    {KERNEL(shared_8_pairs_in_first_half)},
+    {KERNEL(shared_8_pairs_by_1_and_by_2)},
     {KERNEL(shared_16_consecutive)},
     {KERNEL(shared_16_reversed)},
     {KERNEL(shared_16_stride_2)},
@@ -1070,6 +1165,15 @@ const MicroKernel kKernels[] = {
     {KERNEL(shared_16_four_alternating)},
     {KERNEL(shared_16_pairs)},
     {KERNEL(shared_16_rows_of_64_by_quads)},
+    {KERNEL(shared_16_uniform_first_half)},
+    {KERNEL(shared_16_uniform_second_half)},
+    {KERNEL(shared_16_pairs_in_every_other_quarter)},
+    {KERNEL(shared_16_pairs_by_1_and_by_2)},
+    {KERNEL(shared_16_half_warps_by_1_and_by_2)},
+    {KERNEL(shared_uniform_store)},
+    {KERNEL(shared_8_uniform_store)},
+    {KERNEL(shared_16_uniform_store)},
+    {KERNEL(shared_16_pairs_store)},
     {KERNEL(shared_atomic_distinct)},
     {KERNEL(shared_atomic_uniform)},
     {KERNEL(shared_atomic_uniform_one)},
