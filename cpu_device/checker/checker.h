@@ -130,7 +130,8 @@ class Checker {
   uint32_t warp_interval_[32] = {};
 
   FastPath fast_path_;
-  uint32_t next_tag_ = 1;
+  uint32_t next_tag_ =
+      ~0u - 3000;                // they soon begin again, so every longer run tests that they may
   uint32_t first_tag_[32] = {};  // of a warp: its own tag, then those of its lanes
   unsigned warps_ = 0;           // of a block of this launch
   unsigned thread_ = 0;          // that is running

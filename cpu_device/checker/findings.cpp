@@ -64,6 +64,14 @@ const char* name_of(cpuDeviceSeverity severity) {
   return "error";
 }
 
+// The compiler names files as it was called with them, the debug information names them in full.
+std::string full_path(const char* file) {
+  char* const path = *file == '/' ? nullptr : realpath(file, nullptr);
+  std::string result = path == nullptr ? file : path;
+  free(path);
+  return result;
+}
+
 std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 std::vector<Line> lines_of(const std::map<Key, Entry>& entries) {
@@ -80,7 +88,7 @@ std::vector<Line> lines_of(const std::map<Key, Entry>& entries) {
   for (auto& [code, line] : known) line = found[n++];
 
   const auto line_of = [&known](const Place& place) {
-    if (place.file != nullptr) return std::string(place.file) + ":" + std::to_string(place.line);
+    if (place.file != nullptr) return full_path(place.file) + ":" + std::to_string(place.line);
     return place.code == 0 ? "" : known[place.code];
   };
   std::map<std::tuple<int, std::string, std::string, std::string>, Line> merged;

@@ -9,6 +9,7 @@
 #include "block.h"
 #include "checker.h"
 #include "counters.h"
+#include "counters_report.h"
 #include "cpu_device.h"
 #include "cpu_device/threads.h"
 #include "errors.h"
@@ -90,8 +91,7 @@ extern "C" {
 void __tsan_init(void) {
   if (Checker::enabled()) return;
   Checker::enable();
-  const char* const counters = getenv("CPU_DEVICE_COUNTERS");
-  if (counters != nullptr && *counters != '\0') Counters::instance().set_wanted(true);
+  if (cpu_device::counters_asked_for()) Counters::instance().set_wanted(true);
   atexit([] { Checker::instance().program_ends(); });
 }
 void __tsan_func_entry(void*) {}

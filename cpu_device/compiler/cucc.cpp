@@ -275,8 +275,8 @@ int main(int argc, char** argv) {
   } catch (const UsageError& error) {
     fprintf(stderr, "cucc: %s\n%s", error.what(), kUsage);
     return 2;
-  } catch (const ToolFailed& failure) {
-    return failure.status;
+  } catch (const ToolFailed&) {
+    return 1;
   } catch (const std::exception& error) {
     fprintf(stderr, "cucc: %s\n", error.what());
     return 3;

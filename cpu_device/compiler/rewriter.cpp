@@ -467,13 +467,16 @@ class Rewriter {
     if (!at_namespace_scope() || !template_arguments(i).empty()) return;
     size_t end = i + 1;
     bool has_initializer = false;
+    bool is_pointer = false;  // to a function or an array: what follows are its parameters
     for (; end < tokens_.size() && !tokens_[end].is(";"); ++end) {
       const Token& token = tokens_[end];
       if (token.is("extern") || token.is("operator")) return;
       if (token.is("=")) has_initializer = true;
       if (takes_parentheses(token) && end + 1 < tokens_.size() && tokens_[end + 1].is("("))
         ++end;
-      else if (token.is("(") && !has_initializer && !is_pointer_declarator(end))
+      else if (is_pointer_declarator(end))
+        is_pointer = true;
+      else if (token.is("(") && !has_initializer && !is_pointer)
         return;  // a function
       if (tokens_[end].is("(") || tokens_[end].is("[") || tokens_[end].is("{")) {
         end = closing_bracket(tokens_, end);

@@ -70,7 +70,7 @@ std::string run(const Strings& command, const std::string* input, bool capture, 
     throw std::runtime_error(
         command[0] + " was ended by signal " + std::to_string(WTERMSIG(status)));
   }
-  if (WEXITSTATUS(status) != 0) throw ToolFailed{1};
+  if (WEXITSTATUS(status) != 0) throw ToolFailed{WEXITSTATUS(status)};
   return output;
 }
 

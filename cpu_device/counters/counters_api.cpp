@@ -1,8 +1,7 @@
-// How programs read the counters: the functions of cpu_device.h, and at a program's end the JSON file or the table that
-// the environment variable CPU_DEVICE_COUNTERS asks for.
+// How programs read the counters: the functions of cpu_device.h, and at a program's end the JSON file and the table that
+// the environment variables CPU_DEVICE_COUNTERS and CPU_DEVICE_COUNTER_TABLE ask for.
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <string>
 #include <utility>
@@ -107,10 +106,24 @@ bool is_clang = false;
 const char* compiler_name() { return compiler; }
 bool counters_are_advisory() { return is_clang; }
 
+namespace {
+
+// The value of an environment variable, "" where it is not set.
+const char* setting(const char* name) {
+  const char* const value = getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+}  // namespace
+
+bool counters_asked_for() {
+  return *setting("CPU_DEVICE_COUNTERS") != '\0' || *setting("CPU_DEVICE_COUNTER_TABLE") != '\0';
+}
+
 void report_counters() {
-  const char* const path = getenv("CPU_DEVICE_COUNTERS");
-  if (path == nullptr || *path == '\0') return;
-  if (strcmp(path, "-") == 0) return print_counter_table(stderr);
+  if (*setting("CPU_DEVICE_COUNTER_TABLE") != '\0') print_counter_table(stderr);
+  const char* const path = setting("CPU_DEVICE_COUNTERS");
+  if (*path == '\0') return;
   FILE* const file = fopen(path, "w");
   if (file == nullptr) {
     fprintf(stderr, "cpu_device: cannot write CPU_DEVICE_COUNTERS=%s\n", path);

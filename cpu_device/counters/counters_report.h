@@ -5,7 +5,10 @@
 
 namespace cpu_device {
 
-// Writes what CPU_DEVICE_COUNTERS asks for: JSON to a file, or with "-" the table to standard error.
+// Whether the environment asks for counters.
+bool counters_asked_for();
+// Writes JSON to the file that CPU_DEVICE_COUNTERS names, if it does, and where CPU_DEVICE_COUNTER_TABLE is set the table
+// to standard error.
 void report_counters();
 
 // For each kernel its totals, and below them the source lines with what each of them did.

@@ -16,11 +16,14 @@ struct Request {
   uint64_t address[32];  // by lane
 };
 
-// Distinct 32-byte sectors.
+// Distinct 32-byte sectors; of atomic operations, as often as lanes meet at one address.
 unsigned sectors(const Request& request);
 
+// Passes through shared memory: bank n holds the words whose number is n modulo 32, a pass takes one word from each, and
+// lanes that want the same word share it. The lanes of an access of 8 bytes go in two phases of 16, those of 16 bytes
+// in four of 8; of loads, two phases become one where every lane i agrees with lane i ^ 1, or every lane with i ^ 2.
 struct Wavefronts {
-  unsigned needed, ideal;
+  unsigned needed, ideal;  // ideal: one for each phase
 };
 Wavefronts wavefronts(const Request& request);
 

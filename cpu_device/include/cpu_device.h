@@ -48,8 +48,8 @@ enum cpuDeviceSeverity { cpuDeviceError = 0, cpuDeviceWarning = 1, cpuDeviceNote
 /* One finding; the strings live until the next call of cpuDeviceFindings or cpuDeviceClearFindings. */
 struct cpuDeviceFinding {
   enum cpuDeviceSeverity severity;
-  const char* kind;           /* "shared-race" and so on; the classes are listed in cpu_device/README.md */
-  const char* place;          /* "/path/file.cu:12", "" if unknown */
+  const char* kind;  /* "shared-race" and so on; the classes are listed in cpu_device/README.md */
+  const char* place; /* "/path/file.cu:12", "" if unknown */
   const char* other_place;    /* of the earlier access of a race, else "" */
   unsigned long long count;   /* how often it happened */
   const char* kernel;         /* of the first time; "" for host code */
@@ -63,13 +63,16 @@ void cpuDeviceClearFindings(void);
 
 /* Accesses of one kind, by ncu's definitions. A request is one instruction of one warp. */
 struct cpuDeviceAccesses {
-  unsigned long long requests;         /* l1tex__t_requests_pipe_lsu_mem_global_op_ld.sum and its siblings */
-  unsigned long long accesses;         /* by single threads */
-  unsigned long long bytes;            /* that the threads asked for */
-  unsigned long long bytes_16;         /* of these, in accesses of 16 bytes */
-  unsigned long long sectors;          /* global: 32-byte sectors, l1tex__t_sectors_...; shared: 0 */
-  unsigned long long wavefronts;       /* shared: passes, l1tex__data_pipe_lsu_wavefronts_mem_shared_...; global: 0 */
-  unsigned long long ideal_wavefronts; /* the same without bank conflicts; the difference is the conflicts */
+  unsigned long long
+      requests; /* l1tex__t_requests_pipe_lsu_mem_global_op_ld.sum and its siblings */
+  unsigned long long accesses; /* by single threads */
+  unsigned long long bytes;    /* that the threads asked for */
+  unsigned long long bytes_16; /* of these, in accesses of 16 bytes */
+  unsigned long long sectors;  /* global: 32-byte sectors, l1tex__t_sectors_...; shared: 0 */
+  unsigned long long
+      wavefronts; /* shared: passes, l1tex__data_pipe_lsu_wavefronts_mem_shared_...; global: 0 */
+  unsigned long long
+      ideal_wavefronts; /* the same without bank conflicts; the difference is the conflicts */
 };
 
 struct cpuDeviceCounters {
@@ -99,7 +102,8 @@ struct cpuDeviceLine {
 };
 
 /* Turns counting on or off for later launches of checked programs. Off unless the environment variable
- * CPU_DEVICE_COUNTERS names a file, to which everything is written as JSON when the program ends. */
+ * CPU_DEVICE_COUNTERS names a file, to which everything is written as JSON when the program ends, or
+ * CPU_DEVICE_COUNTER_TABLE is set, which prints a table then. */
 void cpuDeviceSetCounting(int on);
 /* The launches counted since the last cpuDeviceClearCounters, oldest first: an array of *count. Strings and arrays live
  * until the next launch or cpuDeviceClearCounters. */

@@ -17,7 +17,7 @@ from course_tools.text import clean
 if TYPE_CHECKING:
     from rich.console import Console
 
-TARGET = "cpu_device_benchmark"
+TARGETS = ("cpu_device_benchmark", "checked_cost_benchmark")
 REPETITIONS = 9
 
 
@@ -55,6 +55,27 @@ MEASURES = (
         counter="ns_per_thread",
         unit="ns",
     ),
+    *(
+        Measure(
+            f"{mode}, N=512 d=64, attention {kernel} / a plain C++ loop",
+            f"{name}/{mode}",
+            bound,
+            divided_by="plain_online_loop",
+        )
+        for kernel, name, bounds in (
+            ("from global memory", "global", (10, 20)),
+            ("in tiles", "tiled", (10, 20)),
+            ("in tiles of float4", "tiled_float4", (10, 12)),
+        )
+        for mode, bound in zip(("checked", "counted"), bounds, strict=True)
+    ),
+    Measure(
+        "memory of the checked and counted runs",
+        "tiled/counted",
+        512,
+        counter="peak_mib",
+        unit="MiB",
+    ),
 )
 
 
@@ -71,8 +92,11 @@ def main(arguments: Sequence[str]) -> int:
     from course_tools import build, display
 
     console = display.make_console()
-    folder = build.build(console, "cpu", [TARGET], reconfigure=True)
-    return print_table(console, measure(console, folder / "bin" / TARGET))
+    folder = build.build(console, "cpu", TARGETS, reconfigure=True)
+    found = {}
+    for target in TARGETS:
+        found |= measure(console, folder / "bin" / target)
+    return print_table(console, found)
 
 
 def measure(console: "Console", executable: Path) -> dict[str, list[dict]]:
@@ -91,7 +115,7 @@ def measure(console: "Console", executable: Path) -> dict[str, list[dict]]:
         with Bar(console, f"measuring ({REPETITIONS} repetitions)") as bar:
             finished = processes.run(processes.Command(argv, paths.ROOT), tick=bar.tick)
         if finished.returncode != 0:
-            raise InternalError(f"{TARGET} {finished.how()}", clean(finished.output))
+            raise InternalError(f"{executable.name} {finished.how()}", clean(finished.output))
         entries = json.loads(report.read_text(encoding="utf-8"))["benchmarks"]
     found: dict[str, list[dict]] = {}
     for entry in entries:
@@ -131,4 +155,4 @@ def _median(found: dict[str, list[dict]], benchmark: str, counter: str) -> float
     try:
         return statistics.median(entry[counter] for entry in found[benchmark])
     except KeyError as error:
-        raise InternalError(f"{TARGET} reports no {counter} of {benchmark}") from error
+        raise InternalError(f"the benchmarks report no {counter} of {benchmark}") from error
