@@ -41,10 +41,11 @@ struct AttentionShape {
 //
 //   Q, O   [B, H, N_q, d]
 //   K, V   [B, H_kv, N_k, d]        query head h reads key/value head h / (H / H_kv)
-//   LSE    [B, H, N_q]              ignored, and may be null, in lessons 01 and 02
+//   LSE    [B, H, N_q]              may be null, for a caller who does not want it; ignored in
+//                                   lessons 01 and 02
 //
-// A pointer may be null only if its tensor has no elements: Q and O if seq_len_q is 0, K and V if
-// seq_len_k is 0.
+// Another pointer may be null only if its tensor has no elements: Q and O if seq_len_q is 0, K and
+// V if seq_len_k is 0.
 //
 // causal: aligned bottom-right; query i sees key j if and only if j <= i + seq_len_k - seq_len_q,
 // so the last query sees every key. A row that sees no key, because of the mask or because
@@ -59,7 +60,7 @@ struct AttentionShape {
 // synchronise the device.
 //
 // Returns, looked at in this order and before anything is launched:
-//   cudaErrorInvalidValue   a null pointer to a tensor that has elements; batch, num_heads,
+//   cudaErrorInvalidValue   a null Q, K, V or O that has elements; batch, num_heads,
 //                           num_heads_kv or head_dim below 1; head_dim above kMaxHeadDim; a
 //                           negative seq_len; num_heads not a multiple of num_heads_kv
 //   cudaErrorNotSupported   a feature that the lesson does not have yet: causal before lesson 05,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <utility>
@@ -38,6 +39,31 @@ const char* schedule_words(protocol::Schedule schedule) {
   }
   return "?";
 }
+
+// Rows of O from the first one on of which something was written.
+std::vector<std::int64_t> written_rows(const Case& c, const Answer& answer, std::int64_t first) {
+  std::vector<std::int64_t> rows;
+  for (std::int64_t row = first; row < c.rows(); ++row) {
+    const float* const values = answer.O() + row * c.d;
+    const bool written = std::any_of(values, values + c.d, [](const float& value) {
+      return std::bit_cast<std::uint32_t>(value) != protocol::filler_bits(protocol::kO);
+    });
+    if (written) rows.push_back(row);
+  }
+  return rows;
+}
+
+// Processes that are started while it lives have this in their environment.
+class EnvironmentVariable {
+ public:
+  EnvironmentVariable(const char* name, const char* value) : name_(name) { setenv(name, value, 1); }
+  ~EnvironmentVariable() { unsetenv(name_); }
+  EnvironmentVariable(const EnvironmentVariable&) = delete;
+  EnvironmentVariable& operator=(const EnvironmentVariable&) = delete;
+
+ private:
+  const char* name_;
+};
 
 }  // namespace
 
@@ -259,14 +285,15 @@ void Check::memory_grows_at_most(const Case& shape, Growth most) {
   fail(largest, "memory", details);
 }
 
-void Check::last_rows(const Case& shape) {
+// A call of which only the last blocks run. NotRun if that cannot be done with this kernel.
+Answer Check::call_sampled(const Problem& problem, Ask ask) {
   if (!on_cpu())
     not_run("running only the last blocks of a launch is possible on the CPU device only");
   constexpr std::uint64_t kMostBytes = std::uint64_t{64} << 30;
-  const Problem problem = draw_next(shape);
+  ask.sample_blocks = true;
   const Answer answer = [&] {
     try {
-      return call(problem, {.sample_blocks = true});
+      return call(problem, ask);
     } catch (const Failure& failure) {
       // A block may wait for another one, or do the work of all.
       if (failure.kind == "hang")
@@ -277,7 +304,7 @@ void Check::last_rows(const Case& shape) {
   const protocol::Reply& reply = answer.reply;
   if (reply.failed_bytes > 0 && reply.failed_bytes < kMostBytes)
     not_run("this machine cannot reserve " + bytes_words(reply.failed_bytes));
-  examine_errors(shape, answer);
+  examine_errors(problem.shape, answer);
   if (reply.launches != 1)
     not_run(format(
         "%s kernels are launched, and the last blocks of one do not do the work that those of the "
@@ -286,24 +313,46 @@ void Check::last_rows(const Case& shape) {
   if (reply.sampled_count == 0)
     not_run(format(
         "%s blocks are too few to run only some of them", with_commas(reply.grid_blocks).c_str()));
+  return answer;
+}
 
-  // The rows that were written, among those whose scores lie beyond the 2^31st.
-  std::vector<std::int64_t> rows;
-  const float* const O = answer.O();
-  for (std::int64_t row = (std::int64_t{1} << 31) / shape.N_k + 1; row < shape.rows(); ++row) {
-    const float* const first = O + row * shape.d;
-    const bool written = std::any_of(first, first + shape.d, [](const float& value) {
-      return std::bit_cast<std::uint32_t>(value) != protocol::filler_bits(protocol::kO);
-    });
-    if (written) rows.push_back(row);
-  }
+void Check::last_rows(const Case& shape) {
+  const Problem problem = draw_next(shape);
+  const Answer answer = call_sampled(problem, {});
+  // Of the rows that were written, those whose scores lie beyond the 2^31st.
+  const std::vector<std::int64_t> rows =
+      written_rows(shape, answer, (std::int64_t{1} << 31) / shape.N_k + 1);
   if (rows.empty()) not_run("the last blocks of the launch write none of the last rows");
   examine_memory(problem, answer);
   examine_values(problem, answer, workshop_.evidence, rows);
+  const protocol::Reply& reply = answer.reply;
   note(format(
       "rows %s of %s, in the last %s of %s blocks", ranges(rows).c_str(),
       with_commas(shape.rows()).c_str(), with_commas(reply.sampled_count).c_str(),
       with_commas(reply.grid_blocks).c_str()));
+}
+
+void Check::last_head(const Case& one_head, int heads) {
+  const EnvironmentVariable profile("CPU_DEVICE_PROFILE", "h200");  // for its 141 GiB
+  const Problem problem = draw_next(one_head);
+  const auto elements = std::max(one_head.q_elements(), one_head.kv_elements()) * heads;
+  try {
+    const Answer answer = call_sampled(problem, {.last_of_heads = heads});
+    const std::vector<std::int64_t> rows = written_rows(one_head, answer, 0);
+    if (rows.empty()) not_run("the last blocks of the launch write nothing of the last head");
+    examine_values(problem, answer, {}, rows);
+  } catch (Failure& failure) {
+    failure.headline =
+        format("the last of %s heads, ", with_commas(heads).c_str()) + failure.headline;
+    failure.details += format(
+        "\nits elements have numbers up to %s, beyond 2^31: is every product that leads to an "
+        "index computed in 64 bits?",
+        with_commas(elements).c_str());
+    throw;
+  } catch (const InternalError&) {
+    not_run("this machine cannot reserve tensors of " + bytes_words(4 * elements));
+  }
+  note("tensors of more than 2^31 elements");
 }
 
 void Check::repeats(const std::vector<Case>& shapes) {

@@ -84,6 +84,10 @@ class Check {
   // are run. CPU device only.
   void last_rows(const Case& shape);
 
+  // The last of so many heads, each of this shape, in tensors too large to fill: again only the last blocks are run,
+  // and the other heads hold nothing. CPU device only.
+  void last_head(const Case& one_head, int heads);
+
   // The same cases again and again, under every schedule of the device. All runs have to be right; a difference in
   // the last bits is only mentioned.
   void repeats(const std::vector<Case>& shapes);
@@ -127,6 +131,7 @@ class Check {
   void start_checked_runner();
   protocol::Counts counted(const Case& shape);
   void expect_refusal(const Case& shape, const Answer& answer, const std::vector<int>& errors);
+  Answer call_sampled(const Problem& problem, Ask ask);
 
   Workshop& workshop_;
   std::string name_;

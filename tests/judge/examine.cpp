@@ -32,6 +32,8 @@ const char* kind_of_error(int error) {
   switch (error) {
     case kIllegalAddress:
       return "out of bounds";
+    case kMisalignedAddress:
+      return "misaligned";
     case kLaunchTimeout:
       return "hang";
     case kAssert:
@@ -46,9 +48,7 @@ const char* kind_of_error(int error) {
 // printf writes a NaN's sign.
 std::string number_words(double value) { return std::isnan(value) ? "nan" : format("%.5g", value); }
 
-bool device_fault(int error) {
-  return error == kMisalignedAddress || std::string(kind_of_error(error)) != "launch error";
-}
+bool device_fault(int error) { return std::string(kind_of_error(error)) != "launch error"; }
 
 std::string report_lines(const Reply& reply) {
   const std::string report = first_lines(sanitised(reply.report), kReportLines);

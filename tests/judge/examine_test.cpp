@@ -68,6 +68,7 @@ TEST_F(Examine, DeviceFaultsGetKindsOfTheirOwn) {
     return failure().kind;
   };
   EXPECT_EQ(kind_with(kIllegalAddress), "out of bounds");
+  EXPECT_EQ(kind_with(kMisalignedAddress), "misaligned");
   EXPECT_EQ(kind_with(kLaunchTimeout), "hang");
   EXPECT_EQ(kind_with(kLaunchFailure), "crash");
   EXPECT_EQ(kind_with(999), "launch error");

@@ -19,6 +19,7 @@ std::string kind_of(const std::string& slug) {
   if (slug.ends_with("-race")) return "race";
   if (slug.starts_with("uninitialised")) return "uninitialised read";
   if (slug == "launch-error") return "launch error";
+  if (slug == "misaligned") return "misaligned";
   if (slug == "divergent-barrier" || slug == "missing-lanes" || slug == "warp-mask") return "hang";
   return "out of bounds";
 }

@@ -29,7 +29,7 @@ const float* Answer::O() const {
 }
 
 const float* Answer::LSE_buffer() const {
-  return buffers.data() + protocol::buffer_floats(request, protocol::kO);
+  return buffers.data() + protocol::reply_floats(request, protocol::kO);
 }
 
 const float* Answer::LSE() const {
@@ -50,7 +50,8 @@ Request make_request(const Case& c, const Ask& ask, std::uint64_t sequence) {
   request.softmax_scale = c.softmax_scale();
   request.flags = (c.causal ? protocol::kCausal : 0u) | (ask.dry_run ? protocol::kDryRun : 0u) |
                   (ask.sample_blocks ? protocol::kSampleBlocks : 0u) |
-                  (ask.count ? protocol::kCount : 0u) | (ask.bare ? protocol::kBare : 0u);
+                  (ask.count ? protocol::kCount : 0u) | (ask.bare ? protocol::kBare : 0u) |
+                  (ask.last_of_heads > 0 ? protocol::kLastHead : 0u);
   request.null_mask = ask.null_mask;
   request.schedule = ask.schedule;
   request.schedule_seed = ask.schedule_seed;
@@ -61,7 +62,11 @@ Request make_request(const Case& c, const Ask& ask, std::uint64_t sequence) {
   request.elements[protocol::kLSE] = c.d > 0 ? c.q_elements() / c.d : 0;
   for (int t = 0; t < protocol::kTensors; ++t)
     request.offset_floats[t] = c.misaligned_mask >> t & 1 ? c.misaligned_floats : 0;
-  request.guard_floats = ask.bare ? 0 : kGuardFloats;
+  request.guard_floats = ask.bare || ask.last_of_heads > 0 ? 0 : kGuardFloats;
+  if (ask.last_of_heads > 0) {
+    request.num_heads = request.num_heads_kv = ask.last_of_heads;
+    for (std::uint64_t& elements : request.elements) elements *= ask.last_of_heads;
+  }
   request.payload_bytes = protocol::request_payload(request);
   return request;
 }

@@ -17,7 +17,8 @@ struct Ask {
   bool dry_run = false;
   bool sample_blocks = false;
   bool count = false;
-  bool bare = false;  // no guard zones, nothing initialised but the inputs
+  int last_of_heads = 0;  // the problem is the last of so many heads, before which there is nothing
+  bool bare = false;      // no guard zones, nothing initialised but the inputs
   protocol::Schedule schedule = protocol::Schedule::kForward;
   std::uint64_t schedule_seed = 0;
 };

@@ -79,7 +79,7 @@ TEST(Lesson03, cross_attention) { run_check(lessons::cross_attention); }
 TEST(Lesson03, batch_and_heads) { run_check(lessons::batch_and_heads); }
 TEST(Lesson03, head_dims) { run_check(lessons::head_dims); }
 TEST(Lesson03, hard_numbers) { run_check(lessons::hard_numbers); }
-TEST(Lesson03, large_index) { run_check(lessons::large_index); }
+TEST(Lesson03, large_index) { run_check(lessons::large_tensors); }
 TEST(Lesson03, contract) {
   run_check([](Check& check) { lessons::contract(check, kFeatures); });
 }

@@ -52,7 +52,7 @@ TEST(Lesson04, cross_attention) { run_check(lessons::cross_attention); }
 TEST(Lesson04, batch_and_heads) { run_check(lessons::batch_and_heads); }
 TEST(Lesson04, head_dims) { run_check(lessons::head_dims); }
 TEST(Lesson04, hard_numbers) { run_check(lessons::hard_numbers); }
-TEST(Lesson04, large_index) { run_check(lessons::large_index); }
+TEST(Lesson04, large_index) { run_check(lessons::large_tensors); }
 TEST(Lesson04, contract) {
   run_check([](Check& check) { lessons::contract(check, kFeatures); });
 }

@@ -71,7 +71,7 @@ TEST(Lesson05, cross_attention) { run_check(lessons::cross_attention); }
 TEST(Lesson05, batch_and_heads) { run_check(lessons::batch_and_heads); }
 TEST(Lesson05, head_dims) { run_check(lessons::head_dims); }
 TEST(Lesson05, hard_numbers) { run_check(lessons::hard_numbers); }
-TEST(Lesson05, large_index) { run_check(lessons::large_index); }
+TEST(Lesson05, large_index) { run_check(lessons::large_tensors); }
 
 // Causal, and every query sees at least one key.
 TEST(Lesson05, causal) {

@@ -114,9 +114,16 @@ void hard_numbers(Check& check) {
     check.values({.heads = 2, .N_q = 36, .N_k = 44, .d = 32, .misaligned_floats = floats});
 }
 
-void large_index(Check& check) {
+void large_scores(Check& check) {
   check.last_rows({.heads = 520, .N_q = 2048, .N_k = 2048, .d = 1});
   check.last_rows({.batch = 2, .heads = 261, .N_q = 2048, .N_k = 2048, .d = 2});
+}
+
+void large_tensors(Check& check) {
+  for (const int d : {127, 128}) {
+    check.last_head({.N_q = 16, .N_k = 4, .d = d}, 1'060'000);
+    check.last_head({.N_q = 1, .N_k = 16, .d = d}, 1'060'000);
+  }
 }
 
 void contract(Check& check, const Features& features) {

@@ -1,4 +1,4 @@
-// Calls the definition of a CUDA function that an interposed one hides.
+// Calls the definition of a function that an interposed one hides.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -24,7 +24,18 @@ cudaError_t call_next(void* next, Args... args) {
   return reinterpret_cast<cudaError_t (*)(Args...)>(next)(args...);
 }
 
+template <typename... Args>
+void call_next_void(void* next, Args... args) {
+  reinterpret_cast<void (*)(Args...)>(next)(args...);
+}
+
 }  // namespace runner
+
+#define CALL_NEXT_VOID(name, ...)                              \
+  [&] {                                                        \
+    static void* const next = ::runner::find_next(#name);      \
+    ::runner::call_next_void(next __VA_OPT__(, ) __VA_ARGS__); \
+  }()
 
 #define CALL_NEXT(name, ...)                              \
   [&] {                                                   \

@@ -1,6 +1,8 @@
 // The copies and fills of CUDA: skipped in a dry run, where no address has memory behind it.
 #include <cuda_runtime.h>
 
+#include <cstddef>
+
 #include "forward.h"
 #include "meter.h"
 
@@ -14,25 +16,49 @@ cudaError_t transfer(Next next) {
   return next();
 }
 
+constexpr std::size_t kSampledBytes = std::size_t{64} << 20;
+
+// Bytes that a transfer leaves out at its start. Where only the last blocks of a launch run, only the end of what
+// they work on matters, and the rest of it may be larger than this machine's memory.
+std::size_t left_out(std::size_t bytes) {
+  if (runner::Bypass::active() || !runner::Meter::instance().sample_blocks()) return 0;
+  return bytes > kSampledBytes ? bytes - kSampledBytes : 0;
+}
+
+void* behind(void* pointer, std::size_t bytes) { return static_cast<std::byte*>(pointer) + bytes; }
+const void* behind(const void* pointer, std::size_t bytes) {
+  return static_cast<const std::byte*>(pointer) + bytes;
+}
+
 }  // namespace
 
 extern "C" {
 
 cudaError_t cudaMemset(void* to, int value, size_t bytes) {
-  return transfer([&] { return CALL_NEXT(cudaMemset, to, value, bytes); });
+  const std::size_t skip = left_out(bytes);
+  return transfer([&] { return CALL_NEXT(cudaMemset, behind(to, skip), value, bytes - skip); });
 }
 
 cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
-  return transfer([&] { return CALL_NEXT(cudaMemsetAsync, to, value, bytes, stream); });
+  const std::size_t skip = left_out(bytes);
+  return transfer(
+      [&] { return CALL_NEXT(cudaMemsetAsync, behind(to, skip), value, bytes - skip, stream); });
 }
 
 cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
-  return transfer([&] { return CALL_NEXT(cudaMemcpy, to, from, bytes, kind); });
+  const std::size_t skip = left_out(bytes);
+  return transfer([&] {
+    return CALL_NEXT(cudaMemcpy, behind(to, skip), behind(from, skip), bytes - skip, kind);
+  });
 }
 
 cudaError_t cudaMemcpyAsync(
     void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
-  return transfer([&] { return CALL_NEXT(cudaMemcpyAsync, to, from, bytes, kind, stream); });
+  const std::size_t skip = left_out(bytes);
+  return transfer([&] {
+    return CALL_NEXT(
+        cudaMemcpyAsync, behind(to, skip), behind(from, skip), bytes - skip, kind, stream);
+  });
 }
 
 cudaError_t cudaMemcpy2D(

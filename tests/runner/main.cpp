@@ -45,8 +45,13 @@ bool write_all(const void* from, std::size_t bytes) {
 bool valid(const protocol::Request& request) {
   if (request.magic != protocol::kMagic || request.version != protocol::kVersion) return false;
   if (request.guard_floats > protocol::kMaxGuard) return false;
-  for (int t = 0; t < protocol::kTensors; ++t)
-    if (request.elements[t] > protocol::kMaxElements || request.offset_floats[t] > 64) return false;
+  const bool last_head = request.flags & protocol::kLastHead;
+  const std::uint64_t most = last_head ? protocol::kMaxSparse : protocol::kMaxElements;
+  if (last_head && request.guard_floats > 0) return false;
+  for (int t = 0; t < protocol::kTensors; ++t) {
+    if (request.elements[t] > most || request.offset_floats[t] > 64) return false;
+    if (protocol::valued_elements(request, t) > protocol::kMaxElements) return false;
+  }
   return request.payload_bytes == protocol::request_payload(request);
 }
 

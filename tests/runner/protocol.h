@@ -19,6 +19,7 @@ inline constexpr int kRequestFd = 3;
 inline constexpr int kReplyFd = 4;
 
 inline constexpr std::uint64_t kMaxElements = std::uint64_t{1} << 28;  // of one tensor, 1 GiB
+inline constexpr std::uint64_t kMaxSparse = std::uint64_t{1} << 33;    // the same with kLastHead
 inline constexpr std::uint64_t kMaxGuard = std::uint64_t{1} << 20;     // floats on each side
 
 enum Tensor { kQ, kK, kV, kO, kLSE, kTensors };
@@ -37,6 +38,8 @@ enum RequestFlag : std::uint32_t {
   kSampleBlocks = 4,  // run only the last blocks of each launch (CPU device)
   kCount = 8,         // count what the kernels do (CPU device, a library built with cucc --check)
   kBare = 16,  // leave outputs, guards and what an offset skips uninitialised: for the checked mode
+  kLastHead =
+      32,  // all heads but the last hold no value, and only it goes back and forth; no guards
 };
 
 enum class Schedule : std::uint32_t { kForward, kReverse, kRandom };
@@ -140,16 +143,30 @@ inline constexpr std::uint64_t buffer_floats(const Request& request, int tensor)
          request.elements[tensor];
 }
 
+// Elements of a tensor that have a value: all, or those of the last head.
+inline constexpr std::uint64_t valued_elements(const Request& request, int tensor) {
+  if (!(request.flags & kLastHead)) return request.elements[tensor];
+  const auto heads = static_cast<std::int64_t>(request.batch) * request.num_heads;
+  return heads > 0 ? request.elements[tensor] / static_cast<std::uint64_t>(heads) : 0;
+}
+
 // Bytes that follow a request: the elements of Q, K and V.
 inline constexpr std::uint64_t request_payload(const Request& request) {
   if (request.flags & kDryRun) return 0;
-  return sizeof(float) * (request.elements[kQ] + request.elements[kK] + request.elements[kV]);
+  return sizeof(float) * (valued_elements(request, kQ) + valued_elements(request, kK) +
+                          valued_elements(request, kV));
 }
 
-// Bytes that follow its reply: the whole buffers of O and LSE.
+// Floats of an output that go back: its whole buffer, or its last head.
+inline constexpr std::uint64_t reply_floats(const Request& request, int tensor) {
+  return request.flags & kLastHead ? valued_elements(request, tensor)
+                                   : buffer_floats(request, tensor);
+}
+
+// Bytes that follow its reply: O and LSE.
 inline constexpr std::uint64_t reply_payload(const Request& request) {
   if (request.flags & kDryRun) return 0;
-  return sizeof(float) * (buffer_floats(request, kO) + buffer_floats(request, kLSE));
+  return sizeof(float) * (reply_floats(request, kO) + reply_floats(request, kLSE));
 }
 
 // Lays out one buffer: guards, offset and, for an input, its elements. The rest is filler.

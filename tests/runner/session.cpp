@@ -1,6 +1,7 @@
 #include "session.h"
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cstdio>
 
@@ -22,6 +23,30 @@ void describe(int error, char (&text)[kSize]) {
 AttentionShape shape_of(const Request& request) {
   return {request.batch,     request.num_heads, request.num_heads_kv,
           request.seq_len_q, request.seq_len_k, request.head_dim};
+}
+
+// Gives a buffer at base the values that it has before the call; elements are those of an input.
+bool upload(const Request& request, int tensor, const float* elements, float* base) {
+  const bool is_input = tensor <= protocol::kV;
+  const std::uint64_t total = protocol::buffer_floats(request, tensor);
+  std::vector<float> staged;
+  std::uint64_t first = 0;
+  if (request.flags & protocol::kLastHead) {
+    staged.assign(
+        protocol::valued_elements(request, tensor),
+        std::bit_cast<float>(protocol::filler_bits(tensor)));
+    if (is_input) std::copy_n(elements, staged.size(), staged.begin());
+    first = total - staged.size();
+  } else if (request.flags & protocol::kBare) {
+    staged.assign(elements, elements + (is_input ? request.elements[tensor] : 0));
+    first = request.guard_floats + request.offset_floats[tensor];
+  } else {
+    staged.resize(total);
+    protocol::fill_buffer(request, tensor, is_input ? elements : nullptr, staged.data());
+  }
+  return staged.empty() || cudaMemcpy(
+                               base + first, staged.data(), staged.size() * sizeof(float),
+                               cudaMemcpyHostToDevice) == cudaSuccess;
 }
 
 }  // namespace
@@ -59,7 +84,6 @@ bool Session::allocate(const Request& request, const std::vector<float>& inputs,
     return false;
   const bool dry_run = request.flags & protocol::kDryRun;
   const float* elements = inputs.data();
-  std::vector<float> staged;
   for (int t = 0; t < protocol::kTensors; ++t) {
     const std::uint64_t floats = protocol::buffer_floats(request, t);
     if (floats == 0) continue;
@@ -67,18 +91,9 @@ bool Session::allocate(const Request& request, const std::vector<float>& inputs,
       buffers->base[t] = Meter::instance().reserve(floats * sizeof(float), false);
       Meter::instance().allocated(buffers->base[t], 0);
     } else {
-      staged.resize(floats);
-      const bool is_input = t <= protocol::kV;
-      protocol::fill_buffer(request, t, is_input ? elements : nullptr, staged.data());
-      if (is_input) elements += request.elements[t];
       if (cudaMalloc(&buffers->base[t], floats * sizeof(float)) != cudaSuccess) return false;
-      const bool bare = request.flags & protocol::kBare;
-      const std::uint64_t first = bare ? request.guard_floats + request.offset_floats[t] : 0;
-      const std::uint64_t count = !bare ? floats : is_input ? request.elements[t] : 0;
-      const cudaError_t copied = cudaMemcpy(
-          static_cast<float*>(buffers->base[t]) + first, staged.data() + first,
-          count * sizeof(float), cudaMemcpyHostToDevice);
-      if (copied != cudaSuccess) return false;
+      if (!upload(request, t, elements, static_cast<float*>(buffers->base[t]))) return false;
+      if (t <= protocol::kV) elements += protocol::valued_elements(request, t);
     }
     if (buffers->base[t] == nullptr) return false;
     if (!(request.null_mask & (1u << t)))
@@ -137,18 +152,24 @@ void Session::call(const Request& request, const Buffers& buffers, Answer* answe
 void Session::read_back(const Request& request, const Buffers& buffers, Answer* answer) {
   if (request.flags & protocol::kDryRun) return;
   const Bypass own;
-  const auto read = [&](int tensor, float* to) {
-    const std::uint64_t bytes = protocol::buffer_floats(request, tensor) * sizeof(float);
-    return bytes == 0 ||
-           cudaMemcpy(to, buffers.base[tensor], bytes, cudaMemcpyDeviceToHost) == cudaSuccess;
+  // The end of a buffer.
+  const auto read = [&](int tensor, float* to, std::uint64_t floats) {
+    const float* const end =
+        static_cast<const float*>(buffers.base[tensor]) + protocol::buffer_floats(request, tensor);
+    return floats == 0 ||
+           cudaMemcpy(to, end - floats, floats * sizeof(float), cudaMemcpyDeviceToHost) ==
+               cudaSuccess;
   };
   float* const O = answer->outputs.data();
-  float* const LSE = O + protocol::buffer_floats(request, protocol::kO);
-  bool all_read = read(protocol::kO, O) && read(protocol::kLSE, LSE);
+  const std::uint64_t O_floats = protocol::reply_floats(request, protocol::kO);
+  bool all_read =
+      read(protocol::kO, O, O_floats) &&
+      read(protocol::kLSE, O + O_floats, protocol::reply_floats(request, protocol::kLSE));
   std::vector<float> input;
-  for (int t = protocol::kQ; t <= protocol::kV && all_read; ++t) {
+  const bool whole = !(request.flags & protocol::kLastHead);
+  for (int t = protocol::kQ; whole && t <= protocol::kV && all_read; ++t) {
     input.resize(protocol::buffer_floats(request, t));
-    all_read = read(t, input.data());
+    all_read = read(t, input.data(), input.size());
     answer->reply.input_hash[t] = protocol::hash_floats(input.data(), input.size());
   }
   answer->reply.outputs_read = all_read;
