@@ -1,6 +1,6 @@
 // corpus: passes
-// As many blocks as the device has multiprocessors, each with its own 32 rows of scratch, go over
-// all tiles of 32 queries in strides of the grid.
+// As many blocks as the device has multiprocessors, each with its own 64 rows of scratch, go over
+// all tiles of 64 queries in strides of the grid.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -8,7 +8,7 @@
 #include "attention.h"
 #include "cuda_check.h"
 
-constexpr int kRows = 32;  // queries per tile, and keys per tile
+constexpr int kRows = 64;  // queries per tile, and keys per tile
 
 __device__ void load(float* tile, const float* rows, int64_t j0, int64_t N_k, int64_t d) {
   for (int c = 0; c < kRows; ++c)
