@@ -1,4 +1,5 @@
 // corpus: fails head_dims (wrong values)
+// corpus: fails safety (out of bounds)
 // corpus: survives many_tiles
 // The rows of the tile in shared memory have room for 64 floats, not for 128: longer ones run into
 // each other.
