@@ -4,7 +4,12 @@ import importlib
 import sys
 from pathlib import Path
 
-MAINS = {"grade": "grade", "test": "project_tests", "bench": "bench"}
+MAINS = {
+    "grade": "grade",
+    "test": "project_tests",
+    "bench": "bench",
+    "lesson_diff": "lesson_diff",
+}
 
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[1])

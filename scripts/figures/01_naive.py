@@ -25,9 +25,9 @@ from card import (
 )
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, Rectangle
+from tables import GIB, KIB, MIB, fill, markdown, size_text
 
 LESSON = ROOT / "lessons" / "01_naive"
-KIB, MIB, GIB = 2**10, 2**20, 2**30
 HEAD_DIM = 64
 SIZES = [2**e for e in range(10, 17)]  # 1k to 64k
 
@@ -40,14 +40,6 @@ def score_bytes(n: int) -> int:
 def tensor_bytes(n: int) -> int:
     """Bytes of Q, K, V and O together for one head."""
     return 4 * 4 * n * HEAD_DIM
-
-
-def size_text(count: int) -> str:
-    """A power-of-two count of bytes in the largest unit that leaves a whole number."""
-    for unit, name in ((GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")):
-        if count % unit == 0:
-            return f"{count // unit:,} {name}"
-    return f"{count:,} B"
 
 
 def thousands(n: int) -> str:
@@ -234,24 +226,13 @@ def draw_ownership(path: Path) -> None:
 
 def table() -> str:
     """The table of workspace sizes as Markdown."""
-    lines = [
-        "| N | Q, K, V, O | S, one head | S, 16 heads | S / tensors |",
-        "|---:|---:|---:|---:|---:|",
-    ]
+    head = ["N", "Q, K, V, O", "S, one head", "S, 16 heads", "S / tensors"]
+    rows = []
     for n in SIZES:
         one, tensors = score_bytes(n), tensor_bytes(n)
-        cells = [f"{n:,}", size_text(tensors), size_text(one), size_text(16 * one)]
-        lines.append("| " + " | ".join([*cells, f"{one // tensors}"]) + " |")
-    return "\n".join(lines)
-
-
-def fill_table(readme: Path) -> None:
-    """Replaces what stands between the table's markers."""
-    begin, end = "<!-- table: workspace -->", "<!-- end: workspace -->"
-    text = readme.read_text(encoding="utf-8")
-    before, rest = text.split(begin)
-    after = rest.split(end)[1]
-    readme.write_text(f"{before}{begin}\n{table()}\n{end}{after}", encoding="utf-8")
+        sizes = [size_text(tensors), size_text(one), size_text(16 * one)]
+        rows.append([f"{n:,}", *sizes, f"{one // tensors}"])
+    return markdown(head, rows)
 
 
 def main() -> None:
@@ -262,7 +243,7 @@ def main() -> None:
     draw_memory(figures / "memory.svg")
     draw_ownership(figures / "ownership.svg")
     if not out:
-        fill_table(LESSON / "README.md")
+        fill(LESSON / "README.md", "workspace", table())
 
 
 if __name__ == "__main__":

@@ -5,11 +5,25 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from course_tools import paths
+from course_tools import course, paths
 
 SEED = "0x5eed1234"
 BLOCK = re.compile(r"<!-- output: (\S+) -->\n```\n(.*?)\n```\n<!-- end: \1 -->", re.DOTALL)
 TEXTS = [paths.ROOT / "README.md", *sorted(paths.ROOT.glob("lessons/*/README.md"))]
+
+
+# What a text's block was printed for, if not for the stub or the solution: a file in solutions/, and
+# what is replaced in it.
+KERNELS = {
+    ("01_naive", "grade-failure"): ("01_naive", {"    s *= softmax_scale;\n": ""}),
+    ("02_tiled", "grade-previous"): ("01_naive", {}),
+    ("03_online_softmax", "grade-previous"): ("02_tiled", {}),
+}
+
+
+def lesson_of(text: Path) -> str:
+    """The lesson that the text is about; the first page of all is about lesson 01."""
+    return "01_naive" if text.parent == paths.ROOT else text.parent.name
 
 
 def blocks() -> list[tuple[Path, str, str]]:
@@ -20,36 +34,37 @@ def blocks() -> list[tuple[Path, str, str]]:
     ]
 
 
-def kernels_for(name: str, folder: Path) -> Path:
+def kernels_for(lesson: str, name: str, folder: Path) -> Path:
     """The kernels that a block is about."""
     if name == "grade-stub":
         return paths.KERNELS
-    solution = (paths.ROOT / "solutions/01_naive.cu").read_text(encoding="utf-8")
-    if name == "grade-failure":
-        assert "    s *= softmax_scale;\n" in solution
-        solution = solution.replace("    s *= softmax_scale;\n", "")
-    (folder / "01_naive.cu").write_text(solution, encoding="utf-8")
+    source, replaced = KERNELS.get((lesson, name), (lesson, {}))
+    solution = (paths.SOLUTIONS / f"{source}.cu").read_text(encoding="utf-8")
+    for old, new in replaced.items():
+        assert old in solution
+        solution = solution.replace(old, new)
+    (folder / f"{lesson}.cu").write_text(solution, encoding="utf-8")
     return folder
 
 
 def test_the_texts_show_output() -> None:
-    assert {name for _, name, _ in blocks()} >= {
-        "grade-solutions",
-        "grade-failure",
-        "grade-stub",
-        "grade-solution",
-    }
+    shown = {(lesson_of(text), name) for text, name, _ in blocks()}
+    assert shown >= {("01_naive", "grade-solutions"), *KERNELS}
+    for lesson in course.load():
+        assert shown >= {(lesson.name, "grade-stub"), (lesson.name, "grade-solution")}
 
 
 @pytest.mark.parametrize(
-    ("text", "name", "block"), [pytest.param(*block, id=block[1]) for block in blocks()]
+    ("text", "name", "block"),
+    [pytest.param(*one, id=f"{lesson_of(one[0])}-{one[1]}") for one in blocks()],
 )
 def test_every_line_is_printed_in_order(text: Path, name: str, block: str, tmp_path: Path) -> None:
-    command = [str(paths.ROOT / "scripts/grade"), "01", "--seed", SEED]
+    lesson = lesson_of(text)
+    command = [str(paths.ROOT / "scripts/grade"), lesson, "--seed", SEED]
     command += (
         ["--solutions"]
         if name == "grade-solutions"
-        else ["--kernels", str(kernels_for(name, tmp_path))]
+        else ["--kernels", str(kernels_for(lesson, name, tmp_path))]
     )
     command += ["--device", "cpu"]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
