@@ -34,6 +34,8 @@ __global__ void tile_kernel(
   const int64_t i0 = int64_t(blockIdx.x % tiles) * kTile;
   const float* K_head = K + head * N_k * d;
   const float* V_head = V + head * N_k * d;
+  // A warp has rows y and y + 1 of both halves of the tile. Without a query there, it only loads.
+  const int rows = i0 + y / 2 * 2 < N_q ? kEach : 0;
   load_rows(Q_smem, Q + head * N_q * d, i0, N_q, d);
 
   float m[kEach], l[kEach] = {}, o[kEach][kWide] = {};
@@ -44,10 +46,10 @@ __global__ void tile_kernel(
 
     float s[kEach][kEach] = {};
     for (int k = 0; k < d; ++k)
-      for (int r = 0; r < kEach; ++r)
+      for (int r = 0; r < rows; ++r)
         for (int c = 0; c < kEach; ++c)
           s[r][c] += Q_smem[y + kSide * r][k] * KV_smem[x + kSide * c][k];
-    for (int r = 0; r < kEach; ++r) {
+    for (int r = 0; r < rows; ++r) {
       float row_max = -INFINITY;
       for (int c = 0; c < kEach; ++c) {
         s[r][c] = j0 + x + kSide * c < N_k ? s[r][c] * softmax_scale : -INFINITY;
@@ -74,7 +76,7 @@ __global__ void tile_kernel(
     load_rows(KV_smem, V_head, j0, N_k, d);
     __syncthreads();  // V is there
     for (int c = 0; c < kTile; ++c)
-      for (int r = 0; r < kEach; ++r)
+      for (int r = 0; r < rows; ++r)
         for (int w = 0; w < kWide; ++w)
           if (x + kSide * w < d) o[r][w] += P_smem[y + kSide * r][c] * KV_smem[c][x + kSide * w];
     __syncthreads();  // V and the weights are used up

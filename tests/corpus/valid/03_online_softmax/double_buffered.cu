@@ -1,6 +1,6 @@
 // corpus: passes
-// Two pairs of tiles and one barrier per step: the tiles that come next are loaded while the threads
-// work on the present ones.
+// Two pairs of tiles and one barrier per step: the tiles that come next are loaded while the
+// threads work on the present ones.
 #include <cmath>
 #include <cstdint>
 

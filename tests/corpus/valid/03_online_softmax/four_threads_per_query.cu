@@ -43,14 +43,17 @@ __global__ void team_kernel(
   const int r = threadIdx.x / kTeam;
   const int64_t head = blockIdx.x / blocks_per_head;
   const int64_t i0 = int64_t(blockIdx.x % blocks_per_head) * kTile;
+  const bool warp_has_query = i0 + threadIdx.x / 32 * (32 / kTeam) < N_q;
 
   load(Q_smem, Q + (head * N_q + i0) * d, N_q - i0, d);
   float m = -INFINITY, l = 0.0f;  // l: of this thread's keys
   float o[kColumns] = {};
   for (int64_t j0 = 0; j0 < N_k; j0 += kTile) {
+    __syncthreads();  // everybody is done with the previous tiles
     load(K_smem, K + (head * N_k + j0) * d, N_k - j0, d);
     load(V_smem, V + (head * N_k + j0) * d, N_k - j0, d);
     __syncthreads();  // everything is loaded
+    if (!warp_has_query) continue;
 
     float s[kKeys];
     float tile_max = -INFINITY;
@@ -75,7 +78,6 @@ __global__ void team_kernel(
         for (int k = 0; k * kTeam + member < d; ++k) o[k] += p_c * v_row[k * kTeam + member];
       }
     }
-    __syncthreads();  // the tiles may be overwritten
   }
   l = team_sum(l);
 

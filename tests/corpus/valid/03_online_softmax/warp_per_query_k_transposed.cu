@@ -57,8 +57,8 @@ __global__ void warp_kernel(
       Kt_smem[k * kPadded + c] = is_key ? K[(head * N_k + j0) * d + n] : 0.0f;
       V_smem[n] = is_key ? V[(head * N_k + j0) * d + n] : 0.0f;
     }
-    __syncthreads();  // the tiles are complete
-    for (int r = 0; r < kRows; ++r) {
+    __syncthreads();                                   // the tiles are complete
+    for (int r = 0; r < kRows && i0 + r < N_q; ++r) {  // as often for all lanes of a warp
       float s = 0.0f;
       for (int k = 0; k < d; ++k) s += Q_smem[warp_id][r][k] * Kt_smem[k * kPadded + lane_id];
       s = j0 + lane_id < N_k ? s * softmax_scale : -INFINITY;
