@@ -69,7 +69,7 @@ void Check::skips_tiles(Case shape) {
     full = counted(shape);
   }
   shape.causal = true;
-  const TrafficVerdict verdict = judge_skipping(full, counted(shape));
+  const TrafficVerdict verdict = judge_skipping(shape, full, counted(shape));
   if (!verdict.accepted()) fail(shape, verdict.kind, verdict.words);
   note(verdict.words);
 }
