@@ -53,6 +53,24 @@ std::string compiler() {
   return chosen != nullptr && *chosen != '\0' ? chosen : "g++";
 }
 
+// Whether that compiler is clang, which has other names for some options. Asked of it once, and not of plain g++.
+bool is_clang() {
+  static const bool answer = [] {
+    if (compiler() == "g++") return false;
+    const std::string macros =
+        run({compiler(), "-dM", "-E", "-x", "c++", "/dev/null"}, nullptr, true, false);
+    return macros.find("#define __clang__ ") != std::string::npos;
+  }();
+  return answer;
+}
+
+// The beginning of each of its commands.
+Strings compiler_command() {
+  if (!is_clang()) return {compiler()};
+  // Every command gets all options of the program, and clang warns of those that mean nothing to it.
+  return {compiler(), "-Wno-unused-command-line-argument"};
+}
+
 bool starts_with(const std::string& text, const char* prefix) { return text.rfind(prefix, 0) == 0; }
 
 Strings split(const std::string& list) {
@@ -152,16 +170,10 @@ void append(Strings& list, const Strings& more) {
 }
 
 std::string rewritten(const Options& options, const std::string& source) {
-  Strings command = {
-      compiler(),
-      "-E",
-      "-x",
-      "c++",
-      "-DCPU_DEVICE_PREPROCESSING",
-      "-isystem",
-      CPU_DEVICE_INCLUDE_DIR,
-      "-include",
-      "cuda_runtime.h"};
+  Strings command = compiler_command();
+  append(
+      command, {"-E", "-x", "c++", "-DCPU_DEVICE_PREPROCESSING", "-isystem", CPU_DEVICE_INCLUDE_DIR,
+                "-include", "cuda_runtime.h"});
   if (options.check) command.push_back("-DCPU_DEVICE_CHECKED");
   append(command, options.compile);
   append(command, options.preprocess);
@@ -173,20 +185,45 @@ std::string rewritten(const Options& options, const std::string& source) {
       options.check ? cpu_device::RewriteMode::kChecked : cpu_device::RewriteMode::kFast);
 }
 
-void compile(const Options& options, const std::string& source, const std::string& object) {
-  Strings command = {
-      compiler(), "-x", "c++-cpp-output", "-c", "-fPIC", "-g",
-      // Device code reinterprets memory freely, and threadIdx must not be read ahead of a switch.
-      "-fno-strict-aliasing", "-fno-gnu-unique",
-      // CUDA code compares int with threadIdx.x, and adds to volatile shared memory.
-      "-Wno-sign-compare", "-Wno-volatile"};
-  if (options.check) {
-    append(
-        command, {"-fsanitize=thread", "-fsanitize=bounds,alignment", "-fno-optimize-sibling-calls",
-                  "-Wno-tsan", "--param", "tsan-instrument-func-entry-exit=0", "--param",
-                  "tsan-distinguish-volatile=1"});
+Strings language_options() {
+  // Device code reinterprets memory freely, and threadIdx must not be read ahead of a switch.
+  // CUDA code compares int with threadIdx.x, and adds to volatile shared memory.
+  Strings options = {"-fPIC", "-g", "-fno-strict-aliasing", "-Wno-sign-compare"};
+  if (is_clang()) {
+    // addr2line (binutils 2.40) takes the wrong file from clang's DWARF 5.
+    // g++ alone knows the attribute `noclone', which every kernel gets.
+    append(options, {"-gdwarf-4", "-Wno-deprecated-volatile", "-Wno-unknown-attributes"});
+  } else {
+    append(options, {"-fno-gnu-unique", "-Wno-volatile"});
   }
+  return options;
+}
+
+// Options that let every access of the source arrive at the runtime, once and with its own size.
+Strings check_options() {
+  Strings options = {"-fsanitize=thread", "-fno-optimize-sibling-calls"};
+  if (is_clang()) {
+    // Left alone, clang makes memcpy and memset of loops, and vectors of neighbouring accesses; it leaves out a read
+    // that a write to the same place follows; and its `bounds' holds checks that end the program.
+    append(
+        options, {"-fsanitize=array-bounds,alignment", "-fno-builtin", "-fno-vectorize",
+                  "-fno-slp-vectorize", "-mllvm", "-tsan-instrument-read-before-write=1", "-mllvm",
+                  "-tsan-instrument-func-entry-exit=0", "-mllvm", "-tsan-distinguish-volatile=1"});
+  } else {
+    append(
+        options, {"-fsanitize=bounds,alignment", "-Wno-tsan", "--param",
+                  "tsan-instrument-func-entry-exit=0", "--param", "tsan-distinguish-volatile=1"});
+  }
+  return options;
+}
+
+void compile(const Options& options, const std::string& source, const std::string& object) {
+  Strings command = compiler_command();
+  append(command, {"-x", "c++-cpp-output", "-c"});
+  append(command, language_options());
   append(command, options.compile);
+  // Behind -O2, which turns clang's vectorizers on again.
+  if (options.check) append(command, check_options());
   append(command, {"-", "-o", object});
   const std::string text = rewritten(options, source);
   run(command, &text, false, options.verbose);
@@ -224,7 +261,8 @@ void link(const Options& options) {
     objects.push_back(folder.file(i));
     compile(options, options.sources[i], objects.back());
   }
-  Strings command = {compiler(), "-g", "-fPIC"};
+  Strings command = compiler_command();
+  append(command, {"-g", "-fPIC"});
   append(command, options.compile);
   append(command, {"-isystem", CPU_DEVICE_INCLUDE_DIR});
   append(command, objects);
