@@ -1,4 +1,4 @@
-// The functions that g++ -fsanitize=thread and -fsanitize=bounds call, defined here instead of by the sanitizers.
+// The functions that g++ and clang call with -fsanitize=thread and -fsanitize=bounds, defined here instead of by the sanitizers.
 // Accesses of kernels go to the checker; atomic operations are carried out here.
 #include <math.h>
 #include <stdint.h>
@@ -22,6 +22,8 @@ namespace {
     uintptr_t address, size_t size, Access kind, uintptr_t code) {
   BlockRunner* const runner = BlockRunner::current();
   if (runner == nullptr) return Checker::instance().host_access(address, code);
+  // g++ knows that threadIdx and its siblings are constant, and is silent about reads of them; clang is not.
+  if (BlockRunner::is_built_in_variable(address)) return;
   // A thread that polls must let the others run, and here the watchdog cannot interrupt it.
   if (kind == Access::kVolatileRead) cpuDevicePoll();
   Checker::instance().access(*runner, address, size, kind, code);
@@ -102,8 +104,6 @@ void __tsan_vptr_read(void**) {}
 #define CPU_DEVICE_HOOKS(size)                                                                    \
   void __tsan_read##size(void* p) { on_plain_access<size, false>(p, CALLER); }                    \
   void __tsan_write##size(void* p) { on_plain_access<size, true>(p, CALLER); }                    \
-  void __tsan_unaligned_read##size(void* p) { on_access(p, size, Access::kRead, CALLER); }        \
-  void __tsan_unaligned_write##size(void* p) { on_access(p, size, Access::kWrite, CALLER); }      \
   void __tsan_volatile_read##size(void* p) { on_access(p, size, Access::kVolatileRead, CALLER); } \
   void __tsan_volatile_write##size(void* p) { on_access(p, size, Access::kVolatileWrite, CALLER); }
 CPU_DEVICE_HOOKS(1)
@@ -112,54 +112,79 @@ CPU_DEVICE_HOOKS(4)
 CPU_DEVICE_HOOKS(8)
 CPU_DEVICE_HOOKS(16)
 
+// clang only: structures of 2 to 16 bytes whose alignment is smaller, where g++ calls read_range.
+#define CPU_DEVICE_UNALIGNED_HOOKS(size)                                                    \
+  void __tsan_unaligned_read##size(void* p) { on_range(p, size, Access::kCopy, CALLER); }   \
+  void __tsan_unaligned_write##size(void* p) { on_range(p, size, Access::kWrite, CALLER); } \
+  void __tsan_unaligned_volatile_read##size(void* p) {                                      \
+    on_range(p, size, Access::kVolatileRead, CALLER);                                       \
+  }                                                                                         \
+  void __tsan_unaligned_volatile_write##size(void* p) {                                     \
+    on_range(p, size, Access::kVolatileWrite, CALLER);                                      \
+  }
+CPU_DEVICE_UNALIGNED_HOOKS(2)
+CPU_DEVICE_UNALIGNED_HOOKS(4)
+CPU_DEVICE_UNALIGNED_HOOKS(8)
+CPU_DEVICE_UNALIGNED_HOOKS(16)
+
 void __tsan_read_range(void* p, size_t size) { on_range(p, size, Access::kCopy, CALLER); }
 void __tsan_write_range(void* p, size_t size) { on_range(p, size, Access::kWrite, CALLER); }
 
-#define CPU_DEVICE_ATOMIC_HOOKS(bits, T)                                                   \
-  T __tsan_atomic##bits##_load(const volatile T* p, int order) {                           \
-    /* A relaxed load begins an operation that a compare-exchange ends. */                 \
-    if (order != __ATOMIC_RELAXED) on_access(p, sizeof(T), Access::kVolatileRead, CALLER); \
-    return __atomic_load_n(p, __ATOMIC_SEQ_CST);                                           \
-  }                                                                                        \
-  void __tsan_atomic##bits##_store(volatile T* p, T value, int) {                          \
-    on_access(p, sizeof(T), Access::kVolatileWrite, CALLER);                               \
-    __atomic_store_n(p, value, __ATOMIC_SEQ_CST);                                          \
-  }                                                                                        \
-  T __tsan_atomic##bits##_exchange(volatile T* p, T value, int) {                          \
-    on_access(p, sizeof(T), Access::kAtomic, CALLER);                                      \
-    return __atomic_exchange_n(p, value, __ATOMIC_SEQ_CST);                                \
-  }                                                                                        \
-  T __tsan_atomic##bits##_fetch_add(volatile T* p, T value, int) {                         \
-    on_access(p, sizeof(T), Access::kAtomic, CALLER);                                      \
-    return __atomic_fetch_add(p, value, __ATOMIC_SEQ_CST);                                 \
-  }                                                                                        \
-  T __tsan_atomic##bits##_fetch_sub(volatile T* p, T value, int) {                         \
-    on_access(p, sizeof(T), Access::kAtomic, CALLER);                                      \
-    return __atomic_fetch_sub(p, value, __ATOMIC_SEQ_CST);                                 \
-  }                                                                                        \
-  T __tsan_atomic##bits##_fetch_and(volatile T* p, T value, int) {                         \
-    on_access(p, sizeof(T), Access::kAtomic, CALLER);                                      \
-    return __atomic_fetch_and(p, value, __ATOMIC_SEQ_CST);                                 \
-  }                                                                                        \
-  T __tsan_atomic##bits##_fetch_or(volatile T* p, T value, int) {                          \
-    on_access(p, sizeof(T), Access::kAtomic, CALLER);                                      \
-    return __atomic_fetch_or(p, value, __ATOMIC_SEQ_CST);                                  \
-  }                                                                                        \
-  T __tsan_atomic##bits##_fetch_xor(volatile T* p, T value, int) {                         \
-    on_access(p, sizeof(T), Access::kAtomic, CALLER);                                      \
-    return __atomic_fetch_xor(p, value, __ATOMIC_SEQ_CST);                                 \
-  }                                                                                        \
-  bool __tsan_atomic##bits##_compare_exchange_strong(                                      \
-      volatile T* p, T* expected, T value, int, int) {                                     \
-    on_access(p, sizeof(T), Access::kAtomic, CALLER);                                      \
-    return __atomic_compare_exchange_n(                                                    \
-        p, expected, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);                    \
-  }                                                                                        \
-  bool __tsan_atomic##bits##_compare_exchange_weak(                                        \
-      volatile T* p, T* expected, T value, int, int) {                                     \
-    on_access(p, sizeof(T), Access::kAtomic, CALLER);                                      \
-    return __atomic_compare_exchange_n(                                                    \
-        p, expected, value, true, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);                     \
+#define CPU_DEVICE_ATOMIC_HOOKS(bits, T)                                                         \
+  T __tsan_atomic##bits##_load(const volatile T* p, int order) {                                 \
+    /* A relaxed load begins an operation that a compare-exchange ends. */                       \
+    if (order != __ATOMIC_RELAXED) on_access(p, sizeof(T), Access::kVolatileRead, CALLER);       \
+    return __atomic_load_n(p, __ATOMIC_SEQ_CST);                                                 \
+  }                                                                                              \
+  void __tsan_atomic##bits##_store(volatile T* p, T value, int) {                                \
+    on_access(p, sizeof(T), Access::kVolatileWrite, CALLER);                                     \
+    __atomic_store_n(p, value, __ATOMIC_SEQ_CST);                                                \
+  }                                                                                              \
+  T __tsan_atomic##bits##_exchange(volatile T* p, T value, int) {                                \
+    on_access(p, sizeof(T), Access::kAtomic, CALLER);                                            \
+    return __atomic_exchange_n(p, value, __ATOMIC_SEQ_CST);                                      \
+  }                                                                                              \
+  T __tsan_atomic##bits##_fetch_add(volatile T* p, T value, int) {                               \
+    on_access(p, sizeof(T), Access::kAtomic, CALLER);                                            \
+    return __atomic_fetch_add(p, value, __ATOMIC_SEQ_CST);                                       \
+  }                                                                                              \
+  T __tsan_atomic##bits##_fetch_sub(volatile T* p, T value, int) {                               \
+    on_access(p, sizeof(T), Access::kAtomic, CALLER);                                            \
+    return __atomic_fetch_sub(p, value, __ATOMIC_SEQ_CST);                                       \
+  }                                                                                              \
+  T __tsan_atomic##bits##_fetch_and(volatile T* p, T value, int) {                               \
+    on_access(p, sizeof(T), Access::kAtomic, CALLER);                                            \
+    return __atomic_fetch_and(p, value, __ATOMIC_SEQ_CST);                                       \
+  }                                                                                              \
+  T __tsan_atomic##bits##_fetch_or(volatile T* p, T value, int) {                                \
+    on_access(p, sizeof(T), Access::kAtomic, CALLER);                                            \
+    return __atomic_fetch_or(p, value, __ATOMIC_SEQ_CST);                                        \
+  }                                                                                              \
+  T __tsan_atomic##bits##_fetch_nand(volatile T* p, T value, int) {                              \
+    on_access(p, sizeof(T), Access::kAtomic, CALLER);                                            \
+    return __atomic_fetch_nand(p, value, __ATOMIC_SEQ_CST);                                      \
+  }                                                                                              \
+  T __tsan_atomic##bits##_fetch_xor(volatile T* p, T value, int) {                               \
+    on_access(p, sizeof(T), Access::kAtomic, CALLER);                                            \
+    return __atomic_fetch_xor(p, value, __ATOMIC_SEQ_CST);                                       \
+  }                                                                                              \
+  bool __tsan_atomic##bits##_compare_exchange_strong(                                            \
+      volatile T* p, T* expected, T value, int, int) {                                           \
+    on_access(p, sizeof(T), Access::kAtomic, CALLER);                                            \
+    return __atomic_compare_exchange_n(                                                          \
+        p, expected, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);                          \
+  }                                                                                              \
+  bool __tsan_atomic##bits##_compare_exchange_weak(                                              \
+      volatile T* p, T* expected, T value, int, int) {                                           \
+    on_access(p, sizeof(T), Access::kAtomic, CALLER);                                            \
+    return __atomic_compare_exchange_n(                                                          \
+        p, expected, value, true, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);                           \
+  }                                                                                              \
+  /* clang's form of both: it returns what was there. */                                         \
+  T __tsan_atomic##bits##_compare_exchange_val(volatile T* p, T expected, T value, int, int) {   \
+    on_access(p, sizeof(T), Access::kAtomic, CALLER);                                            \
+    __atomic_compare_exchange_n(p, &expected, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); \
+    return expected;                                                                             \
   }
 CPU_DEVICE_ATOMIC_HOOKS(8, unsigned char)
 CPU_DEVICE_ATOMIC_HOOKS(16, unsigned short)
@@ -187,6 +212,10 @@ void* __wrap_memset(void* to, int value, size_t size) {
   on_range(to, size, Access::kWrite, CALLER);
   return memset(to, value, size);
 }
+// What clang calls for structures, from version 15 on.
+[[gnu::alias("__wrap_memcpy")]] void* __tsan_memcpy(void* to, const void* from, size_t size);
+[[gnu::alias("__wrap_memmove")]] void* __tsan_memmove(void* to, const void* from, size_t size);
+[[gnu::alias("__wrap_memset")]] void* __tsan_memset(void* to, int value, size_t size);
 
 // Functions of which kernels are to call few, counted where they are called.
 #define CPU_DEVICE_EXP_HOOK(name, T)                                                  \

@@ -55,6 +55,24 @@ std::string compiler() {
   return chosen != nullptr && *chosen != '\0' ? chosen : "g++";
 }
 
+// Whether that compiler is clang, which has other names for some options. Asked of it once, and not of plain g++.
+bool is_clang() {
+  static const bool answer = [] {
+    if (compiler() == "g++") return false;
+    const std::string macros =
+        run({compiler(), "-dM", "-E", "-x", "c++", "/dev/null"}, nullptr, true, false);
+    return macros.find("#define __clang__ ") != std::string::npos;
+  }();
+  return answer;
+}
+
+// The beginning of each of its commands.
+Strings compiler_command() {
+  if (!is_clang()) return {compiler()};
+  // Every command gets all options of the program, and clang warns of those that mean nothing to it.
+  return {compiler(), "-Wno-unused-command-line-argument"};
+}
+
 bool starts_with(const std::string& text, const char* prefix) { return text.rfind(prefix, 0) == 0; }
 
 Strings split(const std::string& list) {
@@ -182,16 +200,10 @@ enum class Vectors { kWhole, kPlain };
 
 std::string rewritten(
     const Options& options, const std::string& source, Vectors vectors = Vectors::kWhole) {
-  Strings command = {
-      compiler(),
-      "-E",
-      "-x",
-      "c++",
-      "-DCPU_DEVICE_PREPROCESSING",
-      "-isystem",
-      CPU_DEVICE_INCLUDE_DIR,
-      "-include",
-      "cuda_runtime.h"};
+  Strings command = compiler_command();
+  append(
+      command, {"-E", "-x", "c++", "-DCPU_DEVICE_PREPROCESSING", "-isystem", CPU_DEVICE_INCLUDE_DIR,
+                "-include", "cuda_runtime.h"});
   if (options.check) command.push_back("-DCPU_DEVICE_CHECKED");
   if (vectors == Vectors::kPlain) command.push_back("-DCPU_DEVICE_PLAIN_VECTORS");
   append(command, options.compile);
@@ -204,23 +216,48 @@ std::string rewritten(
       options.check ? cpu_device::RewriteMode::kChecked : cpu_device::RewriteMode::kFast);
 }
 
+Strings language_options() {
+  // Device code reinterprets memory freely, and threadIdx must not be read ahead of a switch.
+  // CUDA code compares int with threadIdx.x, and adds to volatile shared memory.
+  Strings options = {"-fPIC", "-g", "-fno-strict-aliasing", "-Wno-sign-compare"};
+  if (is_clang()) {
+    // addr2line (binutils 2.40) takes the wrong file from clang's DWARF 5.
+    // g++ alone knows the attribute `noclone', which every kernel gets.
+    append(options, {"-gdwarf-4", "-Wno-deprecated-volatile", "-Wno-unknown-attributes"});
+  } else {
+    append(options, {"-fno-gnu-unique", "-Wno-volatile"});
+  }
+  return options;
+}
+
+// Options that let every access of the source arrive at the runtime, once and with its own size.
+Strings check_options() {
+  Strings options = {"-fsanitize=thread", "-fno-optimize-sibling-calls"};
+  if (is_clang()) {
+    // Left alone, clang makes memcpy and memset of loops, and vectors of neighbouring accesses; it leaves out a read
+    // that a write to the same place follows; and its `bounds' holds checks that end the program.
+    append(
+        options, {"-fsanitize=array-bounds,alignment", "-fno-builtin", "-fno-vectorize",
+                  "-fno-slp-vectorize", "-mllvm", "-tsan-instrument-read-before-write=1", "-mllvm",
+                  "-tsan-instrument-func-entry-exit=0", "-mllvm", "-tsan-distinguish-volatile=1"});
+  } else {
+    append(
+        options, {"-fsanitize=bounds,alignment", "-Wno-tsan", "--param",
+                  "tsan-instrument-func-entry-exit=0", "--param", "tsan-distinguish-volatile=1"});
+  }
+  return options;
+}
+
 // errors: a file for what the compiler has to say, or null.
 void compile_with(
     const Options& options, const std::string& source, const std::string& object, Vectors vectors,
     const char* errors) {
-  Strings command = {
-      compiler(), "-x", "c++-cpp-output", "-c", "-fPIC", "-g",
-      // Device code reinterprets memory freely, and threadIdx must not be read ahead of a switch.
-      "-fno-strict-aliasing", "-fno-gnu-unique",
-      // CUDA code compares int with threadIdx.x, and adds to volatile shared memory.
-      "-Wno-sign-compare", "-Wno-volatile"};
-  if (options.check) {
-    append(
-        command, {"-fsanitize=thread", "-fsanitize=bounds,alignment", "-fno-optimize-sibling-calls",
-                  "-Wno-tsan", "--param", "tsan-instrument-func-entry-exit=0", "--param",
-                  "tsan-distinguish-volatile=1"});
-  }
+  Strings command = compiler_command();
+  append(command, {"-x", "c++-cpp-output", "-c"});
+  append(command, language_options());
   append(command, options.compile);
+  // Behind -O2, which turns clang's vectorizers on again.
+  if (options.check) append(command, check_options());
   append(command, {"-", "-o", object});
   const std::string text = rewritten(options, source, vectors);
   run(command, &text, false, options.verbose, errors);
@@ -246,7 +283,8 @@ void link(const Options& options) {
     objects.push_back(folder.file(std::to_string(i) + ".o"));
     compile(options, options.sources[i], objects.back());
   }
-  Strings command = {compiler(), "-g", "-fPIC"};
+  Strings command = compiler_command();
+  append(command, {"-g", "-fPIC"});
   append(command, options.compile);
   append(command, {"-isystem", CPU_DEVICE_INCLUDE_DIR});
   append(command, objects);

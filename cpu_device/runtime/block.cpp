@@ -32,6 +32,13 @@ void poison_shared_memory(const Launch& launch) {
 
 BlockRunner* BlockRunner::current() { return current_runner; }
 
+bool BlockRunner::is_built_in_variable(uintptr_t address) {
+  const auto inside = [address](const uint3& variable) {
+    return address - reinterpret_cast<uintptr_t>(&variable) < sizeof(variable);
+  };
+  return inside(thread_index) || inside(block_index) || inside(block_dim) || inside(grid_dim);
+}
+
 bool BlockRunner::run(const Launch& launch, uint3 block_index, Fault* fault) {
   launch_ = &launch;
   block_index_ = block_index;

@@ -117,6 +117,8 @@ class BlockRunner {
 
   // The runner whose thread is running on this CPU thread, or null in host code.
   static BlockRunner* current();
+  // threadIdx, blockIdx, blockDim and gridDim of this CPU thread.
+  static bool is_built_in_variable(uintptr_t address);
 
  private:
   using Context = boost::context::detail::fcontext_t;
