@@ -186,5 +186,16 @@ INSTANTIATE_TEST_SUITE_P(
             {}},
         Mutant{"03_online_softmax", "l *= rescale;", 0, "", "many_tiles", "wrong values", {}, {}}));
 
+// The search comes to nothing if the process ends in it, and the failure is reported all the same.
+constexpr char kRows[] = "const size_t rows = heads * N_q;";
+constexpr char kEndsWhenChecked[] =
+    "const size_t rows = heads * N_q; softmax_scale *= 1.5f; if (getenv(\"CPU_DEVICE_FINDINGS\")) "
+    "exit(0);";
+
+INSTANTIATE_TEST_SUITE_P(
+    FailedSearch, MutantOfSolution,
+    ::testing::Values(Mutant{
+        "02_tiled", kRows, 0, kEndsWhenChecked, "one_tile", "wrong values", {}, {}}));
+
 }  // namespace
 }  // namespace judge

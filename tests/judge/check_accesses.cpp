@@ -61,6 +61,7 @@ std::optional<SafetyFinding> Check::search_last_call() {
   } catch (const NotRun&) {
   } catch (const std::exception&) {
   }
+  workshop_.cause_searches = kMostCauseSearches;  // the next one might take as long, for nothing
   return std::nullopt;
 }
 
