@@ -10,6 +10,8 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
+#include <iostream>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -151,48 +153,7 @@ void append(Strings& list, const Strings& more) {
   list.insert(list.end(), more.begin(), more.end());
 }
 
-std::string rewritten(const Options& options, const std::string& source) {
-  Strings command = {
-      compiler(),
-      "-E",
-      "-x",
-      "c++",
-      "-DCPU_DEVICE_PREPROCESSING",
-      "-isystem",
-      CPU_DEVICE_INCLUDE_DIR,
-      "-include",
-      "cuda_runtime.h"};
-  if (options.check) command.push_back("-DCPU_DEVICE_CHECKED");
-  append(command, options.compile);
-  append(command, options.preprocess);
-  const bool dependencies = !options.preprocess.empty() && !options.output.empty();
-  if (dependencies) append(command, {"-MT", options.output});
-  command.push_back(source);
-  return cpu_device::rewrite(
-      run(command, nullptr, true, options.verbose),
-      options.check ? cpu_device::RewriteMode::kChecked : cpu_device::RewriteMode::kFast);
-}
-
-void compile(const Options& options, const std::string& source, const std::string& object) {
-  Strings command = {
-      compiler(), "-x", "c++-cpp-output", "-c", "-fPIC", "-g",
-      // Device code reinterprets memory freely, and threadIdx must not be read ahead of a switch.
-      "-fno-strict-aliasing", "-fno-gnu-unique",
-      // CUDA code compares int with threadIdx.x, and adds to volatile shared memory.
-      "-Wno-sign-compare", "-Wno-volatile"};
-  if (options.check) {
-    append(
-        command, {"-fsanitize=thread", "-fsanitize=bounds,alignment", "-fno-optimize-sibling-calls",
-                  "-Wno-tsan", "--param", "tsan-instrument-func-entry-exit=0", "--param",
-                  "tsan-distinguish-volatile=1"});
-  }
-  append(command, options.compile);
-  append(command, {"-", "-o", object});
-  const std::string text = rewritten(options, source);
-  run(command, &text, false, options.verbose);
-}
-
-// A folder for object files that goes away with the object.
+// A folder for files of this run that goes away with the object.
 class TemporaryFolder {
  public:
   TemporaryFolder() {
@@ -209,19 +170,80 @@ class TemporaryFolder {
   }
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  std::string file(size_t number) const {
-    return (path_ / (std::to_string(number) + ".o")).string();
-  }
+  std::string file(const std::string& name) const { return (path_ / name).string(); }
 
  private:
   std::filesystem::path path_;
 };
 
+// How checked code sees float4 and its siblings: as classes that are copied as a whole, or as plain structures, which
+// unions and nested braces may need.
+enum class Vectors { kWhole, kPlain };
+
+std::string rewritten(
+    const Options& options, const std::string& source, Vectors vectors = Vectors::kWhole) {
+  Strings command = {
+      compiler(),
+      "-E",
+      "-x",
+      "c++",
+      "-DCPU_DEVICE_PREPROCESSING",
+      "-isystem",
+      CPU_DEVICE_INCLUDE_DIR,
+      "-include",
+      "cuda_runtime.h"};
+  if (options.check) command.push_back("-DCPU_DEVICE_CHECKED");
+  if (vectors == Vectors::kPlain) command.push_back("-DCPU_DEVICE_PLAIN_VECTORS");
+  append(command, options.compile);
+  append(command, options.preprocess);
+  const bool dependencies = !options.preprocess.empty() && !options.output.empty();
+  if (dependencies) append(command, {"-MT", options.output});
+  command.push_back(source);
+  return cpu_device::rewrite(
+      run(command, nullptr, true, options.verbose),
+      options.check ? cpu_device::RewriteMode::kChecked : cpu_device::RewriteMode::kFast);
+}
+
+// errors: a file for what the compiler has to say, or null.
+void compile_with(
+    const Options& options, const std::string& source, const std::string& object, Vectors vectors,
+    const char* errors) {
+  Strings command = {
+      compiler(), "-x", "c++-cpp-output", "-c", "-fPIC", "-g",
+      // Device code reinterprets memory freely, and threadIdx must not be read ahead of a switch.
+      "-fno-strict-aliasing", "-fno-gnu-unique",
+      // CUDA code compares int with threadIdx.x, and adds to volatile shared memory.
+      "-Wno-sign-compare", "-Wno-volatile"};
+  if (options.check) {
+    append(
+        command, {"-fsanitize=thread", "-fsanitize=bounds,alignment", "-fno-optimize-sibling-calls",
+                  "-Wno-tsan", "--param", "tsan-instrument-func-entry-exit=0", "--param",
+                  "tsan-distinguish-volatile=1"});
+  }
+  append(command, options.compile);
+  append(command, {"-", "-o", object});
+  const std::string text = rewritten(options, source, vectors);
+  run(command, &text, false, options.verbose, errors);
+}
+
+void compile(const Options& options, const std::string& source, const std::string& object) {
+  if (!options.check) return compile_with(options, source, object, Vectors::kWhole, nullptr);
+  const TemporaryFolder folder;
+  const std::string errors = folder.file("errors");
+  try {
+    compile_with(options, source, object, Vectors::kWhole, errors.c_str());
+  } catch (const ToolFailed&) {
+    return compile_with(options, source, object, Vectors::kPlain, nullptr);
+  }
+  std::ifstream warnings(errors);
+  if (warnings.peek() != std::ifstream::traits_type::eof()) std::cerr << warnings.rdbuf();
+}
+
 void link(const Options& options) {
   const TemporaryFolder folder;
   Strings objects;
   for (size_t i = 0; i < options.sources.size(); ++i) {
-    objects.push_back(folder.file(i));
+    objects.push_back(folder.file(std::to_string(i) + ".o"));
     compile(options, options.sources[i], objects.back());
   }
   Strings command = {compiler(), "-g", "-fPIC"};

@@ -59,8 +59,11 @@ std::optional<SafetyFinding> parse_finding(const std::string& line) {
   std::vector<std::string> fields;
   std::istringstream stream(line);
   for (std::string field; std::getline(stream, field, '\t');) fields.push_back(sanitised(field));
-  if (fields.size() < 9 || fields[0] != "error" || fields[1] == "leak") return std::nullopt;
+  if (fields.size() < 9 || fields[1] == "leak") return std::nullopt;
   const std::string& slug = fields[1];
+  // The device only warns of a race inside a warp, as racecheck does; but lanes need not run in step.
+  const bool warp_race = fields[0] == "warning" && slug.ends_with("-race");
+  if (fields[0] != "error" && !warp_race) return std::nullopt;
   const std::string place = "at " + fields[2] + (fields[3] != "-" ? " and " + fields[3] : "");
   const std::string first =
       fields[6].empty() ? "" : "\nfirst: thread " + fields[6] + " of block " + fields[7];

@@ -30,11 +30,18 @@ TEST(FindingsFile, ARaceNamesBothLinesAndTheThread) {
 
 TEST(FindingsFile, WarningsNotesLeaksAndBrokenLinesAreNoErrors) {
   for (const char* const line :
-       {"warning\tshared-race\ta.cu:1\t-\t1\tk\t(0,0,0)\t(0,0,0)\tm",
+       {"warning\tearly-return\ta.cu:1\t-\t1\tk\t(0,0,0)\t(0,0,0)\tm",
         "note\tshared-race\ta.cu:1\t-\t1\tk\t(0,0,0)\t(0,0,0)\tm",
         "error\tleak\ta.cu:1\t-\t1\t\t\t\tm", "", "error", "error\tglobal-race\ta.cu:1"}) {
     EXPECT_FALSE(parse_finding(line).has_value()) << line;
   }
+}
+
+TEST(FindingsFile, ARaceInsideAWarpIsAnError) {
+  const auto finding =
+      parse_finding("warning\tshared-race\ta.cu:1\t-\t1\tk\t(1,0,0)\t(0,0,0)\tlanes of one warp");
+  ASSERT_TRUE(finding.has_value());
+  EXPECT_EQ(finding->kind, "race");
 }
 
 TEST(FindingsFile, AMissingListIsOurFault) {

@@ -30,17 +30,24 @@ int cpuDeviceRegisterKernel(const void* func, void (*invoke)(void** args), unsig
 void* cpuDeviceSharedPlace(const void* key, size_t size, const char* name);
 void* cpuDeviceDynamicShared(void);
 // constant: 1 for __constant__.
-// Names the compiler of a checked program.
-int cpuDeviceRegisterCompiler(const char* name, int is_clang);
+// Names the compiler of a checked program; plain_vectors: it copies float4 and its siblings member by member.
+int cpuDeviceRegisterCompiler(const char* name, int is_clang, int plain_vectors);
 int cpuDeviceRegisterVariable(const void* address, size_t size, const char* name, int constant);
 }
 
 #ifdef CPU_DEVICE_CHECKED
 namespace cpu_device {
-#ifdef __clang__
-static const int compiler_registered = cpuDeviceRegisterCompiler("clang " __clang_version__, 1);
+#ifdef CPU_DEVICE_PLAIN_VECTORS
+constexpr int kPlainVectors = 1;
 #else
-static const int compiler_registered = cpuDeviceRegisterCompiler("g++ " __VERSION__, 0);
+constexpr int kPlainVectors = 0;
+#endif
+#ifdef __clang__
+static const int compiler_registered =
+    cpuDeviceRegisterCompiler("clang " __clang_version__, 1, kPlainVectors);
+#else
+static const int compiler_registered =
+    cpuDeviceRegisterCompiler("g++ " __VERSION__, 0, kPlainVectors);
 #endif
 }  // namespace cpu_device
 #endif
