@@ -440,6 +440,10 @@ void Check::examine(const Problem& problem, const Answer& answer) {
 Answer Check::call(const Problem& problem, Ask ask) {
   // Where a lesson has no LSE, it is passed in every other call only.
   if (!workshop_.has_lse && cases_ % 2 == 0) ask.null_mask |= 1u << protocol::kLSE;
+  if (runner_is_checked_ || ask.dry_run || ask.sample_blocks)
+    last_call_.reset();
+  else
+    last_call_ = {problem, ask};
   try {
     return runner().ask(problem, ask);
   } catch (Failure& failure) {
