@@ -1,6 +1,7 @@
 // corpus: passes
-// Next lesson's idea: a running maximum, folded in key by key, so that no score is stored; it writes
-// LSE too if there is one. K and V share one array, a key's row and its value's row side by side.
+// Next lesson's idea: a running maximum, folded in key by key, so that no score is stored; it
+// writes LSE too if there is one. K and V share one array, a key's row and its value's side by
+// side.
 #include <cmath>
 #include <cstdint>
 
