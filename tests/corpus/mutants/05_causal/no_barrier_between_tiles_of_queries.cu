@@ -108,7 +108,8 @@ extern "C" cudaError_t attention_forward(
   if (tiles > INT32_MAX / heads) return cudaErrorInvalidValue;
   const bool wide = d % 4 == 0 && is_aligned(Q) && is_aligned(K) && is_aligned(V) && is_aligned(O);
   const auto kernel = wide ? paired_tiles_kernel<float4> : paired_tiles_kernel<float>;
-  kernel<<<heads*((tiles + 1) / 2), Br, 2 * Bc * d * sizeof(float), stream>>>(
+  const int64_t blocks = heads * ((tiles + 1) / 2);
+  kernel<<<blocks, Br, 2 * Bc * d * sizeof(float), stream>>>(
       Q, K, V, O, LSE, N_q, N_k, d, tiles, softmax_scale, causal);
   return cudaGetLastError();
 }
