@@ -612,7 +612,10 @@ void Checker::bad_index(
 
 // An access follows a bad index. If it is on the same line it is the one, and tells which kind of memory the array is in.
 bool Checker::settle_bad_index_at(uintptr_t address, const Region* region, uintptr_t code) {
-  const std::string line = source_line(code - 1);
+  // Once for each instruction: a loop may make a million bad indices, and addr2line takes a millisecond.
+  const auto [known, is_new] = lines_of_bad_indices_.try_emplace(code);
+  if (is_new) known->second = source_line(code - 1);
+  const std::string& line = known->second;
   const std::string wanted =
       std::string(bad_index_.place.file) + ":" + std::to_string(bad_index_.place.line);
   const auto base = [](const std::string& path) { return path.substr(path.rfind('/') + 1); };

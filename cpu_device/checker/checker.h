@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -154,6 +155,7 @@ class Checker {
   PendingWrite pending_write_;
   bool bad_index_pending_ = false;
   Finding bad_index_;
+  std::map<uintptr_t, std::string> lines_of_bad_indices_;  // of the accesses that followed one
   struct UnseenError {
     std::string name;
     const char* file = nullptr;

@@ -10,6 +10,8 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
+#include <iostream>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -169,12 +171,41 @@ void append(Strings& list, const Strings& more) {
   list.insert(list.end(), more.begin(), more.end());
 }
 
-std::string rewritten(const Options& options, const std::string& source) {
+// A folder for files of this run that goes away with the object.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string name = (std::filesystem::temp_directory_path() / "cucc-XXXXXX").string();
+    if (mkdtemp(name.data()) == nullptr) {
+      throw std::runtime_error(
+          "cannot make a folder in " + std::filesystem::temp_directory_path().string());
+    }
+    path_ = name;
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  std::string file(const std::string& name) const { return (path_ / name).string(); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// How checked code sees float4 and its siblings: as classes that are copied as a whole, or as plain structures, which
+// unions and nested braces may need.
+enum class Vectors { kWhole, kPlain };
+
+std::string rewritten(
+    const Options& options, const std::string& source, Vectors vectors = Vectors::kWhole) {
   Strings command = compiler_command();
   append(
       command, {"-E", "-x", "c++", "-DCPU_DEVICE_PREPROCESSING", "-isystem", CPU_DEVICE_INCLUDE_DIR,
                 "-include", "cuda_runtime.h"});
   if (options.check) command.push_back("-DCPU_DEVICE_CHECKED");
+  if (vectors == Vectors::kPlain) command.push_back("-DCPU_DEVICE_PLAIN_VECTORS");
   append(command, options.compile);
   append(command, options.preprocess);
   const bool dependencies = !options.preprocess.empty() && !options.output.empty();
@@ -220,7 +251,10 @@ Strings check_options() {
   return options;
 }
 
-void compile(const Options& options, const std::string& source, const std::string& object) {
+// errors: a file for what the compiler has to say, or null.
+void compile_with(
+    const Options& options, const std::string& source, const std::string& object, Vectors vectors,
+    const char* errors) {
   Strings command = compiler_command();
   append(command, {"-x", "c++-cpp-output", "-c"});
   append(command, language_options());
@@ -228,40 +262,28 @@ void compile(const Options& options, const std::string& source, const std::strin
   // Behind -O2, which turns clang's vectorizers on again.
   if (options.check) append(command, check_options());
   append(command, {"-", "-o", object});
-  const std::string text = rewritten(options, source);
-  run(command, &text, false, options.verbose);
+  const std::string text = rewritten(options, source, vectors);
+  run(command, &text, false, options.verbose, errors);
 }
 
-// A folder for object files that goes away with the object.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "cucc-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) {
-      throw std::runtime_error(
-          "cannot make a folder in " + std::filesystem::temp_directory_path().string());
-    }
-    path_ = name;
+void compile(const Options& options, const std::string& source, const std::string& object) {
+  if (!options.check) return compile_with(options, source, object, Vectors::kWhole, nullptr);
+  const TemporaryFolder folder;
+  const std::string errors = folder.file("errors");
+  try {
+    compile_with(options, source, object, Vectors::kWhole, errors.c_str());
+  } catch (const ToolFailed&) {
+    return compile_with(options, source, object, Vectors::kPlain, nullptr);
   }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  std::string file(size_t number) const {
-    return (path_ / (std::to_string(number) + ".o")).string();
-  }
-
- private:
-  std::filesystem::path path_;
-};
+  std::ifstream warnings(errors);
+  if (warnings.peek() != std::ifstream::traits_type::eof()) std::cerr << warnings.rdbuf();
+}
 
 void link(const Options& options) {
   const TemporaryFolder folder;
   Strings objects;
   for (size_t i = 0; i < options.sources.size(); ++i) {
-    objects.push_back(folder.file(i));
+    objects.push_back(folder.file(std::to_string(i) + ".o"));
     compile(options, options.sources[i], objects.back());
   }
   Strings command = compiler_command();

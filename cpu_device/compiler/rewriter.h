@@ -8,7 +8,7 @@
 //   extern __shared__ T x[];         a reference to the block's dynamic shared memory
 //   __device__ T x; __constant__ ... the same, followed by its registration
 //   __device__, __host__ elsewhere   nothing
-//   #pragma unroll                   #pragma GCC unroll
+//   #pragma unroll                   #pragma GCC unroll; nothing where accesses are checked
 #pragma once
 
 #include <string>

@@ -15,7 +15,9 @@ extern char** environ;
 
 namespace cpu_device {
 
-std::string run(const Strings& command, const std::string* input, bool capture, bool verbose) {
+std::string run(
+    const Strings& command, const std::string* input, bool capture, bool verbose,
+    const char* errors) {
   if (verbose) {
     for (const std::string& word : command) fprintf(stderr, "%s ", word.c_str());
     fprintf(stderr, "\n");
@@ -28,6 +30,9 @@ std::string run(const Strings& command, const std::string* input, bool capture, 
   posix_spawn_file_actions_init(&actions);
   if (input != nullptr) posix_spawn_file_actions_adddup2(&actions, in[0], 0);
   if (capture) posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+  if (errors != nullptr) {
+    posix_spawn_file_actions_addopen(&actions, 2, errors, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  }
   std::vector<char*> argv;
   for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);

@@ -13,8 +13,11 @@ struct ToolFailed {
   int status;
 };
 
-// Runs a command. input goes to its standard input; with capture its standard output is returned.
+// Runs a command. input goes to its standard input; with capture its standard output is returned; its standard error
+// goes to the file that errors names, if any.
 // Throws ToolFailed when the program's exit status is not 0, std::runtime_error when it cannot run.
-std::string run(const Strings& command, const std::string* input, bool capture, bool verbose);
+std::string run(
+    const Strings& command, const std::string* input, bool capture, bool verbose,
+    const char* errors = nullptr);
 
 }  // namespace cpu_device

@@ -47,6 +47,9 @@ struct AccessLog {
     code[count] = from;
     ++count;
   }
+  // Makes one access of four, or of two, that follow each other to neighbouring members of an aligned vector: how a
+  // structure is copied member by member. An instruction of a loop is never joined with itself.
+  void join_members();
 };
 
 }  // namespace cpu_device

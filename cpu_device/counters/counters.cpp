@@ -126,7 +126,7 @@ void Counters::make_room(BlockRunner& runner) {
       if (can_run && !logs_[other].full() && next == thread) next = other;
     }
     if (next == thread) {
-      matchers_[warp].take(&logs_[first], stopped, this);
+      take(warp, stopped);
     } else {
       runner.run_instead(next);
     }
@@ -134,8 +134,16 @@ void Counters::make_room(BlockRunner& runner) {
 }
 
 void Counters::warp_together(unsigned warp) {
-  matchers_[warp].take(&logs_[warp * kWarpSize], ~0u, this);
+  take(warp, ~0u);
   matchers_[warp].together(this);
+}
+
+void Counters::take(unsigned warp, uint32_t stopped) {
+  AccessLog* const logs = &logs_[warp * kWarpSize];
+  if (plain_vectors_) {
+    for (unsigned lane = 0; lane < kWarpSize; ++lane) logs[lane].join_members();
+  }
+  matchers_[warp].take(logs, stopped, this);
 }
 
 void Counters::barrier(const char* file, int line) { ++place(file, line).barriers; }

@@ -33,7 +33,8 @@ class Counters final : RequestSink {
 
   // Host side, between launches.
   void set_wanted(bool on) { wanted_ = on; }
-  bool wanted() const { return wanted_; }
+  // Vectors arrive member by member: their accesses are put together again.
+  void set_plain_vectors() { plain_vectors_ = true; }
   const std::vector<cpuDeviceLaunch>& launches();
   const std::vector<cpuDeviceLine>& lines(size_t launch);
   void clear();
@@ -72,12 +73,14 @@ class Counters final : RequestSink {
   void consecutive(uint32_t code, unsigned kind, uint64_t address) override;
   void request(uint32_t code, const Request& request) override;
 
+  void take(unsigned warp, uint32_t stopped);
   Instruction& instruction(uint32_t code);
   Region* region_of(Instruction& instruction, uint64_t address);
   cpuDeviceCounters& place(const char* file, int line);
   Record& record_for(const cpuDeviceLaunch& launch, const char* kernel);
 
   bool wanted_ = false;
+  bool plain_vectors_ = false;
   bool counting_ = false;
   std::unique_ptr<AccessLog[]> logs_;
   std::unique_ptr<RequestMatcher[]> matchers_;

@@ -140,7 +140,8 @@ using cpu_device::Counters;
 
 extern "C" {
 
-int cpuDeviceRegisterCompiler(const char* name, int clang) {
+int cpuDeviceRegisterCompiler(const char* name, int clang, int plain_vectors) {
+  if (plain_vectors != 0) Counters::instance().set_plain_vectors();
   cpu_device::compiler = name;
   cpu_device::is_clang = clang != 0;
   return 0;

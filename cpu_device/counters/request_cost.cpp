@@ -21,7 +21,8 @@ uint32_t lane_mask(unsigned first, unsigned width) {
 }
 
 // Whether every lane's partner, the lane whose number differs in one bit, is not there or accesses the same address.
-bool partners_agree(const Request& request, uint32_t lanes, unsigned bit) {
+bool partners_agree(const Request& request, unsigned bit) {
+  const uint32_t lanes = request.lanes;
   for (uint32_t rest = lanes; rest != 0; rest &= rest - 1) {
     const unsigned lane = static_cast<unsigned>(std::countr_zero(rest));
     const unsigned partner = lane ^ bit;
@@ -32,10 +33,10 @@ bool partners_agree(const Request& request, uint32_t lanes, unsigned bit) {
   return true;
 }
 
-// Wide loads go two phases at a time where neighbours, or neighbours but one, want the same.
-bool phases_merge(const Request& request, uint32_t lanes) {
+// Wide loads go two phases at a time where all neighbours of the warp, or all neighbours but one, want the same.
+bool phases_merge(const Request& request) {
   return operation_of(request.kind) == Operation::kLoad && size_of(request.kind) > 4 &&
-         (partners_agree(request, lanes, 1) || partners_agree(request, lanes, 2));
+         (partners_agree(request, 1) || partners_agree(request, 2));
 }
 
 // Wavefronts of some lanes: the most distinct words that any one bank has to deliver.
@@ -125,9 +126,10 @@ Wavefronts wavefronts(const Request& request) {
     result.needed += conflict_degree(request, lanes);
     result.ideal += lanes != 0;
   };
+  const bool merge = width == merged_width || phases_merge(request);
   for (unsigned first = 0; first < 32; first += merged_width) {
     const uint32_t lanes = request.lanes & lane_mask(first, merged_width);
-    if (width == merged_width || phases_merge(request, lanes)) {
+    if (merge) {
       add_phase(lanes);
     } else {
       add_phase(lanes & lane_mask(first, width));

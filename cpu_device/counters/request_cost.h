@@ -21,7 +21,7 @@ unsigned sectors(const Request& request);
 
 // Passes through shared memory: bank n holds the words whose number is n modulo 32, a pass takes one word from each, and
 // lanes that want the same word share it. The lanes of an access of 8 bytes go in two phases of 16, those of 16 bytes
-// in four of 8; of loads, two phases become one where every lane i agrees with lane i ^ 1, or every lane with i ^ 2.
+// in four of 8; of loads, two phases become one if every lane i of the warp agrees with lane i ^ 1, or every one with i ^ 2.
 struct Wavefronts {
   unsigned needed, ideal;  // ideal: one for each phase
 };

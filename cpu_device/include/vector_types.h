@@ -9,7 +9,7 @@
   struct name##3 {                      \
     type x, y, z;                       \
   };
-#ifndef CPU_DEVICE_CHECKED
+#if !defined(CPU_DEVICE_CHECKED) || defined(CPU_DEVICE_PLAIN_VECTORS)
 #define CPU_DEVICE_VECTOR_2(name, type, alignment) \
   struct alignas(alignment) name##2 {              \
     type x, y;                                     \
@@ -20,7 +20,8 @@
   };
 #else
 // A GPU loads and stores such a vector as a whole, and cucc --check has to see that: left alone, g++ copies a structure
-// member by member. So these have copy operations of their own, which move the whole vector at once.
+// member by member. So these have copy operations of their own, which move the whole vector at once. Where a program does not
+// compile with such classes, cucc takes the plain structures, and the runtime puts neighbouring accesses together again.
 namespace cpu_device {
 template <unsigned long kSize>
 struct Whole;
@@ -112,9 +113,7 @@ CPU_DEVICE_VECTORS(double, double, 16, 16)
 #undef CPU_DEVICE_VECTOR_2
 #undef CPU_DEVICE_VECTOR_3
 #undef CPU_DEVICE_VECTOR_4
-#ifdef CPU_DEVICE_CHECKED
 #undef CPU_DEVICE_COPIES
-#endif
 
 struct dim3 {
   unsigned int x, y, z;

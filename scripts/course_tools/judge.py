@@ -171,6 +171,7 @@ def _check(lesson: Lesson, test: dict) -> CheckResult:
         case=_case(text("case")),
         diagnosis=clean_line(text("diagnosis")),
         confident=test.get("confident") == "true",
+        found=text("found"),
         note=text("note"),
         seconds=float(str(test.get("time", "0")).rstrip("s") or 0),
     )

@@ -67,6 +67,7 @@ def _check_as_dict(info: RunInfo, lesson: LessonResult, check: CheckResult) -> d
         "message": check.message,
         "diagnosis": check.diagnosis or None,
         "confident": check.confident,
+        "found": check.found or None,
         "replay": info.replay(lesson, check.check),
     }
     if check.note:

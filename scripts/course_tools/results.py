@@ -24,6 +24,7 @@ class CheckResult:
     case: dict[str, object] = field(default_factory=dict)  # the shape and the inputs
     diagnosis: str = ""
     confident: bool = False
+    found: str = ""  # what the checked build says about the case that failed
     note: str = ""  # a fact worth showing, also for a PASS
     seconds: float = 0.0
 

@@ -22,9 +22,9 @@ from card import (
     arrow,
     card,
     drawing,
+    grid,
     save,
 )
-from matplotlib.axes import Axes
 from matplotlib.patches import Circle, Rectangle
 
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -106,30 +106,6 @@ def draw_memory(path: Path) -> None:
         0.03, 0.925, "Double N, and S takes four times the memory", size=13.5, weight="bold"
     )
     save(figure, path)
-
-
-def grid(
-    axes: Axes,
-    x: float,
-    y: float,
-    rows: int,
-    columns: int,
-    cell: float,
-    fills: dict[tuple[int, int], str],
-) -> None:
-    """A matrix with its top left corner at (x, y); fills maps (row, column) to a colour."""
-    for r in range(rows):
-        for c in range(columns):
-            axes.add_patch(
-                Rectangle(
-                    (x + c * cell, y - (r + 1) * cell),
-                    cell,
-                    cell,
-                    facecolor=fills.get((r, c), PALE),
-                    edgecolor="white",
-                    linewidth=1.5,
-                )
-            )
 
 
 def draw_ownership(path: Path) -> None:

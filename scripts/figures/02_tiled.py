@@ -13,13 +13,13 @@ from card import (
     GREY,
     INK,
     ORANGE,
-    PALE,
     ROOT,
     SKY,
     VERMILION,
     arrow,
     card,
     drawing,
+    grid,
     save,
 )
 from matplotlib.axes import Axes
@@ -33,18 +33,8 @@ THREADS = 4
 
 def rows(axes: Axes, x: float, top: float, count: int, colored: range) -> None:
     """Rows of K with the top left corner at (x, top); the colored ones stand out."""
-    for r in range(count):
-        for c in range(COLUMNS):
-            axes.add_patch(
-                Rectangle(
-                    (x + c * CELL, top - (r + 1) * CELL),
-                    CELL,
-                    CELL,
-                    facecolor=SKY if r in colored else PALE,
-                    edgecolor="white",
-                    linewidth=1.5,
-                )
-            )
+    fills = {(r, c): SKY for r in colored for c in range(COLUMNS)}
+    grid(axes, x, top, count, COLUMNS, CELL, fills)
 
 
 def box(axes: Axes, x: float, y: float, width: float, height: float, color: str) -> None:

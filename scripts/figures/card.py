@@ -16,7 +16,7 @@ matplotlib.use("svg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -96,6 +96,30 @@ def arrow(
             shrinkB=0,
         )
     )
+
+
+def grid(
+    axes: Axes,
+    x: float,
+    y: float,
+    rows: int,
+    columns: int,
+    cell: float,
+    fills: dict[tuple[int, int], str],
+) -> None:
+    """A matrix with its top left corner at (x, y); fills maps (row, column) to a colour."""
+    for r in range(rows):
+        for c in range(columns):
+            axes.add_patch(
+                Rectangle(
+                    (x + c * cell, y - (r + 1) * cell),
+                    cell,
+                    cell,
+                    facecolor=fills.get((r, c), PALE),
+                    edgecolor="white",
+                    linewidth=1.5,
+                )
+            )
 
 
 def save(figure: Figure, path: Path) -> None:

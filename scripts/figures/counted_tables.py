@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -24,9 +25,13 @@ Rows = list[tuple[str, Callable[[Counts], str]]]
 
 def compare(title: str, shape: Shape, lessons: list[str], rows: Rows) -> str:
     """A row for each quantity, a column for each lesson."""
-    counted = [count(lesson, shape) for lesson in lessons]
-    head = [title, *(f"lesson {lesson[:2]}" for lesson in lessons)]
-    return markdown(head, ([name, *map(value, counted)] for name, value in rows), left=1)
+    return beside(title, {f"lesson {lesson[:2]}": count(lesson, shape) for lesson in lessons}, rows)
+
+
+def beside(title: str, counted: dict[str, Counts], rows: Rows) -> str:
+    """A row for each quantity, a column for each of the counts."""
+    cells = ([name, *map(value, counted.values())] for name, value in rows)
+    return markdown([title, *counted], cells, left=1)
 
 
 def passes(counts: Counts, tensor: str, shape: Shape) -> float:
@@ -62,20 +67,19 @@ def tiled() -> str:
 
 def online() -> str:
     """Lesson 03: what goes with S, and what the rescaling costs."""
-    shape = Shape(512, 512, 64)
     return compare(
         "one head, N = 512, d = 64",
-        shape,
+        Shape(512, 512, 64),
         ["02_tiled", "03_online_softmax"],
         [
-            ("extra memory", lambda c: size_text(c.extra_bytes)),
             (
                 "S, bytes asked for and stored",
                 lambda c: size_text(c.global_accesses("scratch").bytes),
             ),
             ("S, bytes in sectors", lambda c: size_text(c.global_accesses("scratch").moved)),
-            ("K and V, bytes asked for", lambda c: size_text(c.global_loads("K", "V").bytes)),
-            ("everything, bytes in sectors", lambda c: size_text(c.global_accesses().moved)),
+            ("K and V, bytes in sectors", lambda c: size_text(c.global_accesses("K", "V").moved)),
+            ("Q and O, bytes in sectors", lambda c: size_text(c.global_accesses("Q", "O").moved)),
+            ("LSE, bytes in sectors", lambda c: size_text(c.global_accesses("LSE").moved)),
             ("load instructions, shared", lambda c: f"{c.shared_loads.requests:,}"),
             ("barriers per block", lambda c: f"{c.barriers // c.blocks}"),
             ("exponentials", lambda c: f"{c.exp_calls:,}"),
@@ -84,9 +88,93 @@ def online() -> str:
     )
 
 
+def extra_memory() -> str:
+    """Lesson 03: extra memory at several N; it does not depend on d, and d = 1 counts quickly."""
+    rows = []
+    for n in (256, 512, 1024, 2048):
+        shape = Shape(n, n, 1)
+        before, after = (count(name, shape) for name in ("02_tiled", "03_online_softmax"))
+        lse = after.global_stores("LSE").bytes
+        rows.append(
+            [f"{n:,}", size_text(before.extra_bytes), size_text(after.extra_bytes), size_text(lse)]
+        )
+    return markdown(["N", "extra, lesson 02", "extra, lesson 03", "LSE, an output"], rows)
+
+
+def vectorized() -> str:
+    """Lesson 04: fewer instructions for the same bytes, and what the scalar path costs."""
+    shape = Shape(512, 512, 64)
+    counted = {
+        "lesson 03": count("03_online_softmax", shape),
+        "lesson 04": count("04_vectorized_io", shape),
+        "lesson 04, tensors one float off": count("04_vectorized_io", replace(shape, offset=1)),
+    }
+
+    def wide(counts: Counts) -> str:
+        return f"{100 * counts.global_accesses('Q', 'K', 'V', 'O').share_16:g} %"
+
+    return beside(
+        "one head, N = 512, d = 64",
+        counted,
+        [
+            ("bytes of Q, K, V, O in 16-byte accesses", wide),
+            ("load instructions, global", lambda c: f"{c.global_loads().requests:,}"),
+            ("store instructions, global", lambda c: f"{c.global_stores().requests:,}"),
+            ("load instructions, shared", lambda c: f"{c.shared_loads.requests:,}"),
+            ("load wavefronts, shared", lambda c: f"{c.shared_loads.wavefronts:,}"),
+            ("store instructions, shared", lambda c: f"{c.shared_stores.requests:,}"),
+            ("store wavefronts, shared", lambda c: f"{c.shared_stores.wavefronts:,}"),
+            ("K and V, bytes asked for", lambda c: size_text(c.global_loads("K", "V").bytes)),
+            ("K and V, bytes in sectors", lambda c: size_text(c.global_loads("K", "V").moved)),
+            ("Q and O, bytes asked for", lambda c: size_text(c.global_accesses("Q", "O").bytes)),
+            ("Q and O, bytes in sectors", lambda c: size_text(c.global_accesses("Q", "O").moved)),
+            ("barriers per block", lambda c: f"{c.barriers // c.blocks}"),
+        ],
+    )
+
+
+def causal() -> str:
+    """Lesson 05: what the mask saves when tiles are skipped."""
+    shape = Shape(512, 512, 64)
+    counted = {
+        "lesson 04, full": count("04_vectorized_io", shape),
+        "lesson 05, full": count("05_causal", shape),
+        "lesson 05, causal": count("05_causal", replace(shape, causal=True)),
+    }
+    return beside(
+        "one head, N = 512, d = 64",
+        counted,
+        [
+            ("passes over K", lambda c: f"{passes(c, 'K', shape):g}"),
+            ("passes over V", lambda c: f"{passes(c, 'V', shape):g}"),
+            ("K and V, bytes asked for", lambda c: size_text(c.global_loads("K", "V").bytes)),
+            ("load instructions, shared", lambda c: f"{c.shared_loads.requests:,}"),
+            ("exponentials", lambda c: f"{c.exp_calls:,}"),
+            ("barriers, all blocks", lambda c: f"{c.barriers:,}"),
+        ],
+    )
+
+
+def skipped() -> str:
+    """Lesson 05: the share of K and V that is loaded, against the share of pairs that is seen."""
+    rows = []
+    for n in (64, 128, 256, 512, 1024, 2048):
+        shape = Shape(n, n, 8)
+        full, half = (
+            count("05_causal", replace(shape, causal=masked)).global_loads("K", "V").bytes
+            for masked in (False, True)
+        )
+        rows.append([f"{n:,}", f"{half / full:.4f}", f"{(n + 1) / (2 * n):.4f}"])
+    return markdown(["N", "K and V loaded, causal / full", "pairs seen, causal / full"], rows)
+
+
 TABLES: list[tuple[str, str, Callable[[], str]]] = [
     ("02_tiled", "counted", tiled),
+    ("03_online_softmax", "extra-memory", extra_memory),
     ("03_online_softmax", "counted", online),
+    ("04_vectorized_io", "counted", vectorized),
+    ("05_causal", "counted", causal),
+    ("05_causal", "skipped", skipped),
 ]
 
 

@@ -9,6 +9,7 @@
 namespace {
 
 using cpu_device::rewrite;
+using cpu_device::RewriteMode;
 
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
@@ -203,6 +204,11 @@ TEST(RewriterPragma, TurnsUnrollIntoGccs) {
   EXPECT_EQ(rewrite("#pragma unroll(8)\nint a;"), "#pragma GCC unroll 8\nint a;");
   EXPECT_EQ(rewrite("#pragma unroll N\nint a;"), "#pragma GCC unroll 16\nint a;");
   EXPECT_EQ(rewrite("#pragma once\nint a;"), "#pragma once\nint a;");
+}
+
+TEST(RewriterPragma, DropsUnrollWhereAccessesAreChecked) {
+  EXPECT_EQ(rewrite("#pragma unroll\nint a;", RewriteMode::kChecked), "\nint a;");
+  EXPECT_EQ(rewrite("#pragma unroll 4\nint a;", RewriteMode::kChecked), "\nint a;");
 }
 
 TEST(Rewriter, MovesNoLine) {

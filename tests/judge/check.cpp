@@ -333,6 +333,7 @@ void Check::last_rows(const Case& shape) {
 }
 
 void Check::last_head(const Case& one_head, int heads) {
+  finish();  // a runner that has begun keeps its profile
   const EnvironmentVariable profile("CPU_DEVICE_PROFILE", "h200");  // for its 141 GiB
   const Problem problem = draw_next(one_head);
   const auto elements = std::max(one_head.q_elements(), one_head.kv_elements()) * heads;
@@ -440,6 +441,10 @@ void Check::examine(const Problem& problem, const Answer& answer) {
 Answer Check::call(const Problem& problem, Ask ask) {
   // Where a lesson has no LSE, it is passed in every other call only.
   if (!workshop_.has_lse && cases_ % 2 == 0) ask.null_mask |= 1u << protocol::kLSE;
+  if (runner_is_checked_ || ask.dry_run || ask.sample_blocks)
+    last_call_.reset();
+  else
+    last_call_ = {problem, ask};
   try {
     return runner().ask(problem, ask);
   } catch (Failure& failure) {

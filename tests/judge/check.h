@@ -8,17 +8,25 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "attention_case.h"
 #include "examine.h"
+#include "findings_file.h"
 #include "memory_rule.h"
 #include "mistake_bank.h"
 #include "runner_client.h"
 #include "verdict.h"
 
 namespace judge {
+
+// What the checked build found in a case whose outputs were not right.
+struct Cause {
+  std::string check;  // in which it was found
+  SafetyFinding finding;
+};
 
 // What a check needs to know of the run that it belongs to.
 struct Workshop {
@@ -32,6 +40,8 @@ struct Workshop {
   std::uint64_t seed = 0;
   bool has_lse = false;                     // the lesson asks for LSE
   bool has_checked_library = false;         // the one that checked_library() builds
+  int cause_searches = 0;                   // that find_cause() has made
+  std::optional<Cause> cause;               // the first one that was found
   std::map<std::string, Verdict> verdicts;  // of the checks that are finished
   Evidence evidence{naive_mistakes(), {}};  // grows with every case that passes
 };
@@ -117,6 +127,10 @@ class Check {
   void note(const std::string& fact);
   const std::string& notes() const { return notes_; }
 
+  // If outputs are wrong, as a race or a bad access could have made them: asks for the call that failed once more, of
+  // the checked build, and adds what that finds. Changes nothing if the search itself fails. CPU device only.
+  void find_cause(Failure* failure);
+
   [[noreturn]] void fail(const Case& shape, const char* kind, const std::string& details);
   [[noreturn]] void not_run(const std::string& reason) { throw NotRun{reason}; }
 
@@ -129,6 +143,7 @@ class Check {
   Answer call(const Problem& problem, Ask ask);
   Runner& runner();
   void start_checked_runner();
+  std::optional<SafetyFinding> search_last_call();
   protocol::Counts counted(const Case& shape);
   void expect_refusal(const Case& shape, const Answer& answer, const std::vector<int>& errors);
   Answer call_sampled(const Problem& problem, Ask ask);
@@ -137,6 +152,11 @@ class Check {
   std::string name_;
   std::unique_ptr<Runner> runner_;
   bool runner_is_checked_ = false;
+  struct Call {
+    Problem problem;
+    Ask ask;
+  };
+  std::optional<Call> last_call_;  // if it is one that can be asked of the checked build again
   std::uint64_t cases_ = 0;
   std::string notes_;
 };

@@ -1,4 +1,8 @@
 // The checks that need to see every access: safety, and what is counted.
+#include <algorithm>
+#include <exception>
+#include <iterator>
+
 #include "check.h"
 #include "compile.h"
 #include "findings_file.h"
@@ -6,6 +10,60 @@
 #include "traffic_rule.h"
 
 namespace judge {
+namespace {
+
+constexpr int kMostCauseSearches = 2;  // later failures mostly have the same cause
+
+// Kinds of failure behind which there may be a race or a bad access.
+constexpr const char* kKindsWithCauses[] = {
+    "wrong values",  "precision", "not finite", "never written",
+    "out of bounds", "race",      "crash",      "misaligned",
+};
+
+}  // namespace
+
+void Check::find_cause(Failure* failure) {
+  const bool may_have_cause = std::any_of(
+      std::begin(kKindsWithCauses), std::end(kKindsWithCauses),
+      [&](const char* kind) { return failure->kind == kind; });
+  if (!on_cpu() || !may_have_cause || !last_call_) return;
+  std::optional<Cause>& known = workshop_.cause;
+  if (workshop_.cause_searches == kMostCauseSearches) {
+    if (known)
+      failure->details += "\nwhat was found in " + known->check + " may be the cause here, too";
+    return;
+  }
+  ++workshop_.cause_searches;
+  const auto finding = search_last_call();
+  if (!finding) return;
+  if (known && known->finding.slug == finding->slug && known->finding.place == finding->place) {
+    failure->found = "the same " + finding->slug + " as in " + known->check;
+  } else {
+    failure->found = finding->slug + ": " + finding->headline + "\n" + finding->details;
+    if (!known) known = {name_, *finding};
+  }
+  // Values that depend on the order of events look like a misconception by accident only.
+  if (finding->kind == "race") failure->diagnosis = {};
+}
+
+// Nothing if the checked build or its run fails, for whatever reason.
+std::optional<SafetyFinding> Check::search_last_call() {
+  auto [problem, ask] = *last_call_;
+  ask.bare = true;
+  runner_.reset();
+  try {
+    const FindingsFile findings(workshop_.library + ".findings");
+    start_checked_runner();
+    runner().ask(problem, ask);
+    finish();  // the findings are written when the process ends
+    return findings.first_cause();
+  } catch (const Failure&) {
+  } catch (const NotRun&) {
+  } catch (const std::exception&) {
+  }
+  workshop_.cause_searches = kMostCauseSearches;  // the next one might take as long, for nothing
+  return std::nullopt;
+}
 
 void Check::start_checked_runner() {
   const std::string library = workshop_.library + ".checked.so";
@@ -69,7 +127,7 @@ void Check::skips_tiles(Case shape) {
     full = counted(shape);
   }
   shape.causal = true;
-  const TrafficVerdict verdict = judge_skipping(full, counted(shape));
+  const TrafficVerdict verdict = judge_skipping(shape, full, counted(shape));
   if (!verdict.accepted()) fail(shape, verdict.kind, verdict.words);
   note(verdict.words);
 }

@@ -1,11 +1,11 @@
 #include "findings_file.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
 #include <utility>
-#include <vector>
 
 #include "text.h"
 #include "verdict.h"
@@ -33,26 +33,42 @@ FindingsFile::FindingsFile(std::string path) : path_(std::move(path)) {
 
 FindingsFile::~FindingsFile() { unsetenv(kVariable); }
 
-std::optional<SafetyFinding> FindingsFile::first_error() const {
+std::vector<SafetyFinding> FindingsFile::errors() const {
   std::ifstream file(path_);
   if (!file) throw InternalError("the checked run wrote no list of findings");
-  for (std::string line; std::getline(file, line);) {
-    if (auto finding = parse_finding(line)) return finding;
-  }
-  return std::nullopt;
+  std::vector<SafetyFinding> errors;
+  for (std::string line; std::getline(file, line);)
+    if (auto finding = parse_finding(line)) errors.push_back(std::move(*finding));
+  return errors;
+}
+
+std::optional<SafetyFinding> FindingsFile::first_error() const {
+  const std::vector<SafetyFinding> all = errors();
+  return all.empty() ? std::nullopt : std::optional(all.front());
+}
+
+std::optional<SafetyFinding> FindingsFile::first_cause() const {
+  const std::vector<SafetyFinding> all = errors();
+  const auto first = std::find_if(all.begin(), all.end(), [](const SafetyFinding& finding) {
+    return finding.slug != "launch-error";
+  });
+  return first == all.end() ? std::nullopt : std::optional(*first);
 }
 
 std::optional<SafetyFinding> parse_finding(const std::string& line) {
   std::vector<std::string> fields;
   std::istringstream stream(line);
   for (std::string field; std::getline(stream, field, '\t');) fields.push_back(sanitised(field));
-  if (fields.size() < 9 || fields[0] != "error" || fields[1] == "leak") return std::nullopt;
+  if (fields.size() < 9 || fields[1] == "leak") return std::nullopt;
   const std::string& slug = fields[1];
-  const bool pair = fields[3] != "-";
+  // The device only warns of a race inside a warp, as racecheck does; but lanes need not run in step.
+  const bool warp_race = fields[0] == "warning" && slug.ends_with("-race");
+  if (fields[0] != "error" && !warp_race) return std::nullopt;
+  const std::string place = "at " + fields[2] + (fields[3] != "-" ? " and " + fields[3] : "");
+  const std::string first =
+      fields[6].empty() ? "" : "\nfirst: thread " + fields[6] + " of block " + fields[7];
   return SafetyFinding{
-      kind_of(slug), fields[8],
-      "at " + fields[2] + (pair ? " and " + fields[3] : "") + ", " + fields[4] + " times" +
-          (fields[6].empty() ? "" : "\nfirst: thread " + fields[6] + " of block " + fields[7])};
+      kind_of(slug), fields[8], place + ", " + fields[4] + " times" + first, slug, place};
 }
 
 }  // namespace judge

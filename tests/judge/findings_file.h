@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace judge {
 
@@ -10,6 +11,8 @@ struct SafetyFinding {
   std::string kind;      // of the failure: "race", "out of bounds", "uninitialised read"
   std::string headline;  // the finding in one line
   std::string details;   // where
+  std::string slug;      // of the checked mode: "shared-race"
+  std::string place;     // the line, or both of them: "at a.cu:12 and a.cu:10"
 };
 
 // While it lives, processes that are started write their findings to the file.
@@ -24,7 +27,12 @@ class FindingsFile {
   // Throws InternalError if there is no list.
   std::optional<SafetyFinding> first_error() const;
 
+  // The same among those that can make the outputs wrong: a launch that fails runs nothing.
+  std::optional<SafetyFinding> first_cause() const;
+
  private:
+  std::vector<SafetyFinding> errors() const;
+
   std::string path_;
 };
 

@@ -95,18 +95,27 @@ std::string gap_words(const std::string& slug) {
   return "";
 }
 
+// Lines behind a label such as "looks like: ", one below the other.
+std::string hanging(std::string lines) {
+  for (std::size_t at = 0; (at = lines.find('\n', at)) != std::string::npos; ++at)
+    lines.insert(at + 1, "            ");
+  return lines;
+}
+
 Outcome failed(const CheckPlan& plan, const Failure& failure) {
   Outcome outcome;
   outcome.verdict = Verdict::kFail;
   outcome.kind = failure.kind;
   outcome.message = failure.headline;
   if (!failure.details.empty()) outcome.message += "\n" + failure.details;
+  if (!failure.found.empty()) outcome.message += "\nfound:      " + hanging(failure.found);
   if (failure.diagnosis.confident)
     outcome.message +=
         "\nlooks like: " + failure.diagnosis.words + gap_words(failure.diagnosis.slug);
   outcome.message += "\nagain:      " + replay_command(plan.name) + "\nread:       " + plan.read;
   outcome.diagnosis = failure.diagnosis.slug;
   outcome.confident = failure.diagnosis.confident;
+  outcome.found = failure.found;
   outcome.case_json = failure.case_json;
   return outcome;
 }
@@ -140,8 +149,13 @@ Outcome evaluate(const CheckPlan& plan, const std::function<void(Check&)>& body)
   Check check(run->workshop, plan.name);
   Outcome outcome;
   try {
-    body(check);
-    check.finish();
+    try {
+      body(check);
+      check.finish();
+    } catch (Failure& failure) {
+      check.find_cause(&failure);
+      throw;
+    }
   } catch (const Failure& failure) {
     outcome = stub ? internal_error(
                          "the untouched stub fails: " + failure.headline + "\n" + failure.details)
@@ -168,6 +182,7 @@ void record(const Outcome& outcome) {
   Test::RecordProperty("message", outcome.message);
   Test::RecordProperty("diagnosis", outcome.diagnosis);
   Test::RecordProperty("confident", outcome.confident ? "true" : "false");
+  Test::RecordProperty("found", outcome.found);
   Test::RecordProperty("case", outcome.case_json);
   Test::RecordProperty("note", outcome.note);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -58,6 +59,48 @@ constexpr LseMistake kMistakes[] = {
      [](const Row& r) { return (r.m + std::log(r.l)) * r.scale; }},
 };
 
+// What becomes of l when the running maximum rises from m to m_new.
+struct RescaleMistake {
+  const char* slug;
+  const char* words;
+  double (*factor)(double m, double m_new);
+};
+
+constexpr RescaleMistake kRescaleMistakes[] = {
+    {"rescale-inverted",
+     "l is multiplied by exp(m_new - m_old); a larger maximum can only make what came before "
+     "smaller: exp(m_old - m_new)",
+     [](double m, double m_new) { return std::exp(m_new - m); }},
+    {"l-not-rescaled", "l is not rescaled when the running maximum rises",
+     [](double, double) { return 1.0; }},
+};
+
+constexpr int kTiles[] = {1, 8, 16, 32, 64, 128};  // keys that are folded into m and l at once
+
+// The scores of the keys that a row sees.
+std::vector<double> scores(const Problem& problem, std::int64_t row) {
+  const int d = problem.shape.d;
+  const float* const q = problem.q_row(row);
+  const float* const K = problem.K_head(row);
+  std::vector<double> s(problem.visible_keys(row));
+  for (std::size_t j = 0; j < s.size(); ++j)
+    s[j] = problem.shape.softmax_scale() * std::inner_product(q, q + d, K + j * d, 0.0);
+  return s;
+}
+
+// m + ln l, with l summed up tile by tile.
+double running_lse(const std::vector<double>& s, std::size_t tile, const RescaleMistake& mistake) {
+  double m = s[0], l = 0;
+  for (std::size_t first = 0; first < s.size(); first += tile) {
+    const std::size_t end = std::min(first + tile, s.size());
+    const double m_new = std::max(m, *std::max_element(s.begin() + first, s.begin() + end));
+    if (first > 0) l *= mistake.factor(m, m_new);
+    for (std::size_t j = first; j < end; ++j) l += std::exp(s[j] - m_new);
+    m = m_new;
+  }
+  return m + std::log(l);
+}
+
 // The row whose value lands in this one if LSE is written as [batch, N_q, heads].
 std::int64_t row_behind(const Case& c, std::int64_t written) {
   const std::int64_t h = written % c.heads, i = written / c.heads % c.N_q;
@@ -102,6 +145,13 @@ Diagnosis diagnose_lse(const Problem& problem, const float* LSE, const Compariso
   }
   for (const LseMistake& mistake : kMistakes)
     enter(mistake.slug, mistake.words, [&](std::size_t n) { return mistake.value(facts[n]); });
+  std::vector<std::vector<double>> s;
+  for (const std::int64_t row : rows) s.push_back(scores(problem, row));
+  for (const RescaleMistake& mistake : kRescaleMistakes)
+    for (const int tile : kTiles)
+      enter(mistake.slug, mistake.words, [&](std::size_t n) {
+        return running_lse(s[n], tile, mistake);
+      });
   if (c.heads > 1)
     enter(
         "lse-heads-inside",

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 
@@ -56,6 +57,33 @@ TEST(LseDiagnosis, RecognisesEachMistake) {
     const Diagnosis diagnosis = diagnosis_of(problem, with(problem, mistake.value));
     EXPECT_EQ(diagnosis.slug, mistake.slug);
     EXPECT_TRUE(diagnosis.confident) << mistake.slug;
+  }
+}
+
+TEST(LseDiagnosis, RecognisesASumThatIsRescaledTheWrongWay) {
+  const Problem problem = draw({.N_q = 8, .N_k = 80, .d = 1, .inputs = Family::kRising}, 35);
+  for (const bool inverted : {true, false}) {
+    std::vector<float> LSE;
+    for (int i = 0; i < 8; ++i) {
+      // Two tiles of 32 keys, and 16 more.
+      double m = -INFINITY, l = 0;
+      for (int j = 0; j < 80; ++j) {
+        if (j % 32 == 0) {
+          double m_new = m;
+          for (int n = j; n < std::min(j + 32, 80); ++n)
+            m_new = std::max<double>(
+                m_new, problem.shape.softmax_scale() * problem.inputs.Q[i] * problem.inputs.K[n]);
+          if (inverted && j > 0) l *= std::exp(m_new - m);
+          m = m_new;
+        }
+        l += std::exp(
+            double{problem.shape.softmax_scale()} * problem.inputs.Q[i] * problem.inputs.K[j] - m);
+      }
+      LSE.push_back(static_cast<float>(m + std::log(l)));
+    }
+    const Diagnosis diagnosis = diagnosis_of(problem, LSE);
+    EXPECT_EQ(diagnosis.slug, inverted ? "rescale-inverted" : "l-not-rescaled");
+    EXPECT_TRUE(diagnosis.confident);
   }
 }
 

@@ -125,20 +125,31 @@ TEST(TrafficRule, WidthIsAShareOfTheBytesOfTheTensors) {
 }
 
 TEST(TrafficRule, SkippedTilesLeaveAboutHalf) {
-  EXPECT_TRUE(judge_skipping(with_passes(8, 8), with_passes(4.5, 4.5)).accepted());
-  EXPECT_TRUE(judge_skipping(with_passes(8, 8), with_passes(4.8, 4.8)).accepted());
-  const TrafficVerdict verdict = judge_skipping(with_passes(8, 8), with_passes(8, 8));
+  EXPECT_TRUE(judge_skipping(kShape, with_passes(8, 8), with_passes(4.5, 4.5)).accepted());
+  EXPECT_TRUE(judge_skipping(kShape, with_passes(8, 8), with_passes(4.8, 4.8)).accepted());
+  const TrafficVerdict verdict = judge_skipping(kShape, with_passes(8, 8), with_passes(8, 8));
   EXPECT_EQ(std::string(verdict.kind), "traffic");
   EXPECT_NE(verdict.words.find("1.00 times as much"), std::string::npos) << verdict.words;
-  EXPECT_EQ(std::string(judge_skipping(with_passes(8, 8), with_passes(5, 5)).kind), "traffic");
-  EXPECT_EQ(std::string(judge_skipping({}, {}).kind), "protocol");
+  EXPECT_EQ(
+      std::string(judge_skipping(kShape, with_passes(8, 8), with_passes(5, 5)).kind), "traffic");
+  EXPECT_EQ(std::string(judge_skipping(kShape, {}, {}).kind), "protocol");
+}
+
+TEST(TrafficRule, FewTallTilesLeaveMoreThanHalf) {
+  EXPECT_TRUE(judge_skipping(kShape, with_passes(4, 4), with_passes(2.5, 2.5)).accepted());
+  EXPECT_TRUE(judge_skipping(kShape, with_passes(2, 2), with_passes(1.5, 1.5)).accepted());
+  EXPECT_EQ(
+      std::string(judge_skipping(kShape, with_passes(4, 4), with_passes(2.6, 2.6)).kind),
+      "traffic");
+  EXPECT_EQ(
+      std::string(judge_skipping(kShape, with_passes(1, 1), with_passes(1, 1)).kind), "traffic");
 }
 
 TEST(TrafficRule, SkippingIsMeasuredAtEightTiles) {
   EXPECT_EQ(skipping_length({16, 16}, 1024), 1024);  // tiles of 64 queries
   EXPECT_EQ(skipping_length({8, 8}, 1024), 1024);
   EXPECT_EQ(skipping_length({4, 4}, 1024), 2048);
-  EXPECT_EQ(skipping_length({1, 1}, 1024), 4096);
+  EXPECT_EQ(skipping_length({1, 1}, 1024), 2048);
 }
 
 }  // namespace

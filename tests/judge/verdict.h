@@ -19,6 +19,7 @@ struct Outcome {
   std::string message;    // may have several lines
   std::string diagnosis;  // slug of the misconception, if one was recognised
   bool confident = false;
+  std::string found;      // what the checked build says about the case that failed, or ""
   std::string case_json;  // the case that failed, as a JSON object, or ""
   std::string note;       // a fact worth showing whatever the verdict is
 };
@@ -30,6 +31,7 @@ struct Failure {
   std::string details;   // lines
   Diagnosis diagnosis{};
   std::string case_json{};
+  std::string found{};  // a bad access or a race in this case; may have several lines
 };
 
 // This check cannot be made, for a reason that is nobody's fault.

@@ -62,7 +62,12 @@ TEST(Lesson01, cross_attention) { run_check(lessons::cross_attention); }
 TEST(Lesson01, batch_and_heads) { run_check(lessons::batch_and_heads); }
 TEST(Lesson01, head_dims) { run_check(lessons::head_dims); }
 TEST(Lesson01, hard_numbers) { run_check(lessons::hard_numbers); }
-TEST(Lesson01, large_index) { run_check(lessons::large_scores); }
+TEST(Lesson01, large_index) {
+  run_check([](Check& check) {
+    lessons::large_scores(check);
+    lessons::large_tensors(check);
+  });
+}
 TEST(Lesson01, contract) {
   run_check([](Check& check) { lessons::contract(check); });
 }

@@ -60,7 +60,12 @@ TEST(Lesson02, cross_attention) { run_check(lessons::cross_attention); }
 TEST(Lesson02, batch_and_heads) { run_check(lessons::batch_and_heads); }
 TEST(Lesson02, head_dims) { run_check(lessons::head_dims); }
 TEST(Lesson02, hard_numbers) { run_check(lessons::hard_numbers); }
-TEST(Lesson02, large_index) { run_check(lessons::large_scores); }
+TEST(Lesson02, large_index) {
+  run_check([](Check& check) {
+    lessons::large_scores(check);
+    lessons::large_tensors(check);
+  });
+}
 TEST(Lesson02, contract) {
   run_check([](Check& check) { lessons::contract(check); });
 }

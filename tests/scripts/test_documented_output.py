@@ -18,6 +18,8 @@ KERNELS = {
     ("01_naive", "grade-failure"): ("01_naive", {"    s *= softmax_scale;\n": ""}),
     ("02_tiled", "grade-previous"): ("01_naive", {}),
     ("03_online_softmax", "grade-previous"): ("02_tiled", {}),
+    ("04_vectorized_io", "grade-previous"): ("03_online_softmax", {}),
+    ("05_causal", "grade-previous"): ("04_vectorized_io", {}),
 }
 
 

@@ -15,6 +15,7 @@ CHECK_TYPES = {
     "message": str,
     "diagnosis": str | None,
     "confident": bool,
+    "found": str | None,
     "replay": str,
 }
 

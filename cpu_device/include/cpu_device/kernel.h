@@ -30,22 +30,29 @@ int cpuDeviceRegisterKernel(const void* func, void (*invoke)(void** args), unsig
 void* cpuDeviceSharedPlace(const void* key, size_t size, const char* name);
 void* cpuDeviceDynamicShared(void);
 // constant: 1 for __constant__.
-// Names the compiler of a checked program.
-int cpuDeviceRegisterCompiler(const char* name, int is_clang);
+// Names the compiler of a checked program; plain_vectors: it copies float4 and its siblings member by member.
+int cpuDeviceRegisterCompiler(const char* name, int is_clang, int plain_vectors);
 int cpuDeviceRegisterVariable(const void* address, size_t size, const char* name, int constant);
 }
 
 #ifdef CPU_DEVICE_CHECKED
 namespace cpu_device {
+#ifdef CPU_DEVICE_PLAIN_VECTORS
+constexpr int kPlainVectors = 1;
+#else
+constexpr int kPlainVectors = 0;
+#endif
 #ifdef __clang__
 #define CPU_DEVICE_TEXT_OF(value) #value
 #define CPU_DEVICE_TEXT(value) CPU_DEVICE_TEXT_OF(value)
 static const int compiler_registered = cpuDeviceRegisterCompiler(
-    "clang " CPU_DEVICE_TEXT(__clang_major__) "." CPU_DEVICE_TEXT(__clang_minor__), 1);
+    "clang " CPU_DEVICE_TEXT(__clang_major__) "." CPU_DEVICE_TEXT(__clang_minor__), 1,
+    kPlainVectors);
 #undef CPU_DEVICE_TEXT
 #undef CPU_DEVICE_TEXT_OF
 #else
-static const int compiler_registered = cpuDeviceRegisterCompiler("g++ " __VERSION__, 0);
+static const int compiler_registered =
+    cpuDeviceRegisterCompiler("g++ " __VERSION__, 0, kPlainVectors);
 #endif
 }  // namespace cpu_device
 #endif

@@ -1,0 +1,141 @@
+// corpus: passes
+// Two buffers with one barrier per tile, the softmax in base 2, and a rescaling only when the
+// maximum has grown by a factor of more than 2^10; tiles of 16 keys, of which the last loads only
+// what the block sees.
+#include <cmath>
+#include <cstdint>
+
+#include "attention.h"
+
+namespace {
+
+constexpr int kThreads = 64;  // queries per block
+constexpr int Bc = 16;        // keys per tile
+constexpr float kLog2E = 1.44269504f;
+constexpr float kLn2 = 0.693147181f;
+constexpr float kMostGrowth = 10.0f;  // of the maximum, in powers of 2, without a rescaling
+
+__device__ float add_dot(float s, float a, float b) { return s + a * b; }
+__device__ float add_dot(float s, float4 a, float4 b) {
+  return s + a.x * b.x + a.y * b.y + a.z * b.z + a.w * b.w;
+}
+__device__ float4 operator*(float s, float4 a) { return {s * a.x, s * a.y, s * a.z, s * a.w}; }
+__device__ void operator+=(float4& a, float4 b) {
+  a = {a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w};
+}
+
+// Copies Bc rows, from row j0 on, of rows [N_k, d] to tile_smem [Bc, d]; a row past the end becomes
+// zeros. The whole block takes part.
+template <typename Vec>
+__device__ void load_tile(Vec* tile_smem, const Vec* rows, int64_t j0, int64_t N_k, int64_t d) {
+  for (int64_t n = threadIdx.x; n < Bc * d; n += kThreads)
+    tile_smem[n] = j0 * d + n < N_k * d ? rows[j0 * d + n] : Vec{};
+}
+
+template <typename Vec>
+__global__ void lazy_log2_kernel(
+    const float* Q,  // [B, H, N_q, d]
+    const float* K,  // [B, H, N_k, d]
+    const float* V,  // [B, H, N_k, d]
+    float* O,        // [B, H, N_q, d]
+    float* LSE,      // [B, H, N_q], or null
+    int64_t N_q, int64_t N_k, int64_t head_dim, int blocks_per_head, float softmax_scale,
+    bool causal) {
+  constexpr int kWidth = sizeof(Vec) / sizeof(float);
+  const int64_t d = head_dim / kWidth;                // Vecs in a row
+  const int64_t head = blockIdx.x / blocks_per_head;  // b * H + h, counted over all batches
+  const int64_t tile = blockIdx.x % blocks_per_head;  // which 64 queries of that head
+  const int64_t i = tile * blockDim.x + threadIdx.x;
+  const bool has_query = i < N_q;  // the others help to load tiles, and compute nothing
+
+  const Vec* q_row = reinterpret_cast<const Vec*>(Q) + (head * N_q + i) * d;  // [d]
+  const Vec* K_head = reinterpret_cast<const Vec*>(K) + head * N_k * d;       // [N_k, d]
+  const Vec* V_head = reinterpret_cast<const Vec*>(V) + head * N_k * d;       // [N_k, d]
+  Vec* o_row = reinterpret_cast<Vec*>(O) + (head * N_q + i) * d;              // [d]
+
+  __shared__ Vec K_buffers[2][Bc * kMaxHeadDim / kWidth];  // [2, Bc, d]
+  __shared__ Vec V_buffers[2][Bc * kMaxHeadDim / kWidth];  // [2, Bc, d]
+  Vec q_reg[kMaxHeadDim / kWidth];       // [d]; indexed at run time, so it lies in local memory
+  Vec o_reg[kMaxHeadDim / kWidth] = {};  // [d], likewise; not yet divided by l
+  for (int64_t k = 0; k < d; ++k) q_reg[k] = has_query ? q_row[k] : Vec{};
+
+  // Query i sees keys 0 to keys - 1, and the last query of the block 0 to block_keys - 1.
+  const int64_t keys = causal ? i + 1 + N_k - N_q : N_k;
+  const int64_t block_keys = causal ? min((tile + 1) * kThreads, N_q) + N_k - N_q : N_k;
+  float m = -INFINITY;  // in powers of 2, within 10 below the maximum of the scores so far
+  float l = 0.0f;       // the sum of exp(s - m) so far
+  int now = 0;          // the buffer with the tile that is worked on
+  load_tile(K_buffers[now], K_head, 0, block_keys, d);
+  load_tile(V_buffers[now], V_head, 0, block_keys, d);
+  for (int64_t j0 = 0; j0 < block_keys; j0 += Bc, now = 1 - now) {
+    // This tile is complete, and everybody is done with the one before it: its buffer is free.
+    __syncthreads();
+    load_tile(K_buffers[1 - now], K_head, j0 + Bc, block_keys, d);
+    load_tile(V_buffers[1 - now], V_head, j0 + Bc, block_keys, d);
+    const Vec* K_smem = K_buffers[now];  // [Bc, d]
+    const Vec* V_smem = V_buffers[now];  // [Bc, d]
+    if (!has_query) continue;  // not return: the next barriers wait for every thread of the block
+
+    float s_reg[Bc] = {};  // [Bc], row i of this tile of S
+    for (int64_t k = 0; k < d; ++k)
+      for (int c = 0; c < Bc; ++c) s_reg[c] = add_dot(s_reg[c], q_reg[k], K_smem[c * d + k]);
+    float tile_max = -INFINITY;
+    for (int c = 0; c < Bc; ++c) {
+      s_reg[c] = j0 + c < keys ? softmax_scale * kLog2E * s_reg[c] : -INFINITY;
+      tile_max = fmaxf(tile_max, s_reg[c]);
+    }
+    if (tile_max == -INFINITY) continue;  // query i sees nothing of this tile
+    if (tile_max > m + kMostGrowth) {     // also in the first tile, where m is -inf
+      const float rescale = exp2f(m - tile_max);
+      l *= rescale;
+      for (int64_t k = 0; k < d; ++k) o_reg[k] = rescale * o_reg[k];
+      m = tile_max;
+    }
+    float p_reg[Bc];  // [Bc], row i of this tile of exp(S - m)
+    for (int c = 0; c < Bc; ++c) {
+      p_reg[c] = exp2f(s_reg[c] - m);  // at most 1,024; 0 where query i sees no key
+      l += p_reg[c];
+    }
+    for (int64_t k = 0; k < d; ++k)
+      for (int c = 0; c < Bc; ++c) o_reg[k] += p_reg[c] * V_smem[c * d + k];
+  }
+
+  if (!has_query) return;                           // no barrier follows
+  const float inv_l = l == 0.0f ? 0.0f : 1.0f / l;  // l = 0: no keys
+  for (int64_t k = 0; k < d; ++k) o_row[k] = inv_l * o_reg[k];
+  if (LSE != nullptr) LSE[head * N_q + i] = kLn2 * m + logf(l);
+}
+
+}  // namespace
+
+extern "C" cudaError_t attention_forward(
+    const float* Q,  // [B, H, N_q, d]
+    const float* K,  // [B, H, N_k, d]
+    const float* V,  // [B, H, N_k, d]
+    float* O,        // [B, H, N_q, d]
+    float* LSE,      // [B, H, N_q], may be null
+    AttentionShape shape, float softmax_scale, bool causal, cudaStream_t stream) {
+  const int64_t N_q = shape.seq_len_q;
+  const int64_t N_k = shape.seq_len_k;
+  const int64_t d = shape.head_dim;
+
+  if (shape.batch < 1 || shape.num_heads < 1 || shape.num_heads_kv < 1)
+    return cudaErrorInvalidValue;
+  if (shape.num_heads % shape.num_heads_kv != 0) return cudaErrorInvalidValue;
+  if (N_q < 0 || N_k < 0 || d < 1 || d > kMaxHeadDim) return cudaErrorInvalidValue;
+  if (N_q > 0 && (Q == nullptr || O == nullptr)) return cudaErrorInvalidValue;
+  if (N_k > 0 && (K == nullptr || V == nullptr)) return cudaErrorInvalidValue;
+  if (shape.num_heads_kv != shape.num_heads) return cudaErrorNotSupported;
+
+  const int64_t heads = int64_t{shape.batch} * shape.num_heads;
+  const int64_t blocks_per_head = (N_q + kThreads - 1) / kThreads;
+  if (blocks_per_head > INT32_MAX / heads) return cudaErrorInvalidValue;
+  if (N_q == 0) return cudaSuccess;  // nothing to compute
+  auto kernel = lazy_log2_kernel<float>;
+  const auto is_aligned = [](const void* p) { return reinterpret_cast<uintptr_t>(p) % 16 == 0; };
+  if (d % 4 == 0 && is_aligned(Q) && is_aligned(K) && is_aligned(V) && is_aligned(O))
+    kernel = lazy_log2_kernel<float4>;
+  kernel<<<heads * blocks_per_head, kThreads, 0, stream>>>(
+      Q, K, V, O, LSE, N_q, N_k, d, blocks_per_head, softmax_scale, causal);
+  return cudaGetLastError();
+}
