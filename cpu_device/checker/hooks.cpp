@@ -1,4 +1,4 @@
-// The functions that g++ and clang call with -fsanitize=thread and -fsanitize=bounds, defined here instead of by the sanitizers.
+// The functions that g++ and clang call with -fsanitize=thread and -fsanitize=bounds, defined here and not by a sanitizer.
 // Accesses of kernels go to the checker; atomic operations are carried out here.
 #include <math.h>
 #include <stdint.h>

@@ -217,15 +217,18 @@ std::string rewritten(
 }
 
 Strings language_options() {
-  // Device code reinterprets memory freely, and threadIdx must not be read ahead of a switch.
-  // CUDA code compares int with threadIdx.x, and adds to volatile shared memory.
-  Strings options = {"-fPIC", "-g", "-fno-strict-aliasing", "-Wno-sign-compare"};
+  Strings options = {
+      "-fPIC", "-g",
+      // Device code reinterprets memory freely, and threadIdx must not be read ahead of a switch.
+      "-fno-strict-aliasing",
+      // CUDA code compares int with threadIdx.x, and adds to volatile shared memory.
+      "-Wno-sign-compare", is_clang() ? "-Wno-deprecated-volatile" : "-Wno-volatile"};
   if (is_clang()) {
-    // addr2line (binutils 2.40) takes the wrong file from clang's DWARF 5.
-    // g++ alone knows the attribute `noclone', which every kernel gets.
-    append(options, {"-gdwarf-4", "-Wno-deprecated-volatile", "-Wno-unknown-attributes"});
+    // addr2line (binutils 2.40) takes the wrong file from clang's DWARF 5; and every kernel gets the attribute noclone,
+    // which g++ alone knows.
+    append(options, {"-gdwarf-4", "-Wno-unknown-attributes"});
   } else {
-    append(options, {"-fno-gnu-unique", "-Wno-volatile"});
+    options.push_back("-fno-gnu-unique");
   }
   return options;
 }
@@ -234,8 +237,8 @@ Strings language_options() {
 Strings check_options() {
   Strings options = {"-fsanitize=thread", "-fno-optimize-sibling-calls"};
   if (is_clang()) {
-    // Left alone, clang makes memcpy and memset of loops, and vectors of neighbouring accesses; it leaves out a read
-    // that a write to the same place follows; and its `bounds' holds checks that end the program.
+    // Left alone, clang makes memcpy and memset of loops and vectors of neighbouring accesses, and is silent about a
+    // read that a write to the same place follows. Its -fsanitize=bounds also has checks that end the program.
     append(
         options, {"-fsanitize=array-bounds,alignment", "-fno-builtin", "-fno-vectorize",
                   "-fno-slp-vectorize", "-mllvm", "-tsan-instrument-read-before-write=1", "-mllvm",

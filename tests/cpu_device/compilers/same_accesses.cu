@@ -32,8 +32,9 @@ __global__ void clear_rows(float* out, int n) {
 // A read that a write to the same place follows.
 __global__ void increment(float* values) { values[threadIdx.x] += 1.0f; }
 
-__global__ void claim(unsigned* owners) {
-  atomicCAS(&owners[threadIdx.x % 8], 0u, threadIdx.x + 1);
+// clang's compare-and-swap returns what was there.
+__global__ void claim(unsigned* owners, int* wins) {
+  wins[threadIdx.x] = atomicCAS(&owners[threadIdx.x % 8], 0u, threadIdx.x + 1) == 0;
 }
 
 // clang passes the table with memcpy.
@@ -68,10 +69,11 @@ int main() {
   cpuDeviceSetCounting(1);
   constexpr int n = 16;
 
-  DeviceVector<Pair> pairs(std::vector<Pair>(kThreads, {1.0f, 2.0f})), copies(kThreads);
-  copy_pairs<<<1, kThreads>>>(pairs, copies);
+  DeviceVector<float> numbers(iota<float>(2 * kThreads + 1)), copies(2 * kThreads + 1);
+  copy_pairs<<<1, kThreads>>>(
+      reinterpret_cast<const Pair*>(numbers.get() + 1), reinterpret_cast<Pair*>(copies.get() + 1));
   CHECK_COUNTS(2, 2, 0);
-  for (const Pair& pair : copies.host()) CHECK_EQ(pair.x + pair.y, 3.0f);
+  for (int i = 1; i <= 2 * kThreads; ++i) CHECK_EQ(copies.host()[i], static_cast<float>(i));
 
   DeviceVector<unsigned char> bytes(std::vector<unsigned char>(kThreads * n, 3));
   DeviceVector<int> sums(kThreads);
@@ -90,8 +92,11 @@ int main() {
   CHECK_EQ(rows.host()[kThreads], 0.0f);
 
   DeviceVector<unsigned> owners(std::vector<unsigned>(8, 0));
-  claim<<<1, kThreads>>>(owners);
-  CHECK_COUNTS(0, 0, 1);
+  claim<<<1, kThreads>>>(owners, sums);
+  CHECK_COUNTS(0, 1, 1);
+  int wins = 0;
+  for (const int win : sums.host()) wins += win;
+  CHECK_EQ(wins, 8);
   for (const unsigned owner : owners.host()) CHECK(owner >= 1 && owner <= kThreads);
 
   Table table;
