@@ -1,7 +1,7 @@
 // corpus: fails causal (wrong values)
 // corpus: survives hard_numbers
-// Compares the number of the key in its tile with the number of the query in its block: the first
-// tile of a block is masked, and so is every other one.
+// Compares the number of the key in its tile with the number of the query in its block: every tile
+// is masked as if it were the first one of the block.
 #include <cmath>
 #include <cstdint>
 
@@ -56,7 +56,7 @@ __global__ void causal_attention_kernel(
   Vec o_reg[kMaxHeadDim / kWidth] = {};  // [d], likewise; not yet divided by l
   for (int64_t k = 0; k < d; ++k) q_reg[k] = has_query ? q_row[k] : Vec{};
 
-  // Query i sees keys 0 to keys - 1, and the last query of the block 0 to block_keys - 1.
+  // The last query of the block sees keys 0 to block_keys - 1.
   const int64_t block_keys = causal ? min((tile + 1) * kThreads, N_q) + N_k - N_q : N_k;
   float m = -INFINITY;  // the maximum of the scores so far
   float l = 0.0f;       // the sum of exp(s - m) so far
@@ -73,7 +73,7 @@ __global__ void causal_attention_kernel(
     float m_new = m;
     for (int c = 0; c < Bc; ++c) s_reg[c] *= softmax_scale;
     for (int c = 0; c < Bc; ++c) {
-      const bool hidden = causal ? c > static_cast<int>(threadIdx.x) : j0 + c >= N_k;
+      const bool hidden = causal && c > static_cast<int>(threadIdx.x);
       if (hidden || j0 + c >= N_k) s_reg[c] = -INFINITY;
     }
     for (int c = 0; c < Bc; ++c) m_new = fmaxf(m_new, s_reg[c]);

@@ -55,7 +55,6 @@ __global__ void causal_attention_kernel(
   Vec o_reg[kMaxHeadDim / kWidth] = {};  // [d], likewise; not yet divided by l
   for (int64_t k = 0; k < d; ++k) q_reg[k] = has_query ? q_row[k] : Vec{};
 
-  // Query i sees keys 0 to keys - 1, and the last query of the block 0 to block_keys - 1.
   const int64_t first = causal ? max(int64_t{0}, i + N_k - N_q) : 0;  // key that query i sees
   const int64_t block_keys = N_k;
   float m = -INFINITY;  // the maximum of the scores so far
