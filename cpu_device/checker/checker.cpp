@@ -271,8 +271,7 @@ void Checker::begin_block() {
 void Checker::end_block() {
   fast_path = nullptr;
   fast_path_.log = nullptr;
-  if (logs_ == nullptr) return;
-  for (unsigned warp = 0; warp < warps_; ++warp) Counters::instance().warp_together(warp);
+  if (logs_ != nullptr) Counters::instance().block_together();
 }
 
 void Checker::begin_interval() {
@@ -316,7 +315,7 @@ void Checker::barrier_passed(unsigned returned, const char* file, int line) {
   begin_interval();
   runs(thread_);
   if (logs_ != nullptr) {
-    for (unsigned warp = 0; warp < warps_; ++warp) Counters::instance().warp_together(warp);
+    Counters::instance().block_together();
     Counters::instance().barrier(file, line);
   }
   if (returned == 0) return;
@@ -415,16 +414,12 @@ void Checker::log(
 // The region of an address; null where there is none. *local: memory of no interest, such as the thread's own stack.
 Region* Checker::find(uintptr_t address, const BlockRunner& runner, bool* local) {
   if (shared_.contains(address)) return shared_.find(address);
-  if (in_device_range(address)) {
-    return regions_ == nullptr ? nullptr : regions_[(address - device_range().begin) / kGranule];
-  }
+  if (in_device_range(address)) return region_at(address);
   if (runner.is_own_stack(address)) {
     *local = true;
     return nullptr;
   }
-  for (const auto& region : variables_) {
-    if (region->contains(address, 1)) return region.get();
-  }
+  if (Region* const variable = region_at(address)) return variable;
   // Constants, tables and string literals of the program.
   *local = address >= runner.kernel().image_begin && address < runner.kernel().image_end;
   return nullptr;

@@ -18,11 +18,13 @@
 
 #include "rewriter.h"
 #include "subprocess.h"
+#include "temporary_folder.h"
 
 namespace {
 
 using cpu_device::run;
 using cpu_device::Strings;
+using cpu_device::TemporaryFolder;
 using cpu_device::ToolFailed;
 
 constexpr const char* kUsage =
@@ -171,29 +173,6 @@ void append(Strings& list, const Strings& more) {
   list.insert(list.end(), more.begin(), more.end());
 }
 
-// A folder for files of this run that goes away with the object.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "cucc-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) {
-      throw std::runtime_error(
-          "cannot make a folder in " + std::filesystem::temp_directory_path().string());
-    }
-    path_ = name;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  std::string file(const std::string& name) const { return (path_ / name).string(); }
-
- private:
-  std::filesystem::path path_;
-};
-
 // How checked code sees float4 and its siblings: as classes that are copied as a whole, or as plain structures, which
 // unions and nested braces may need.
 enum class Vectors { kWhole, kPlain };
@@ -268,7 +247,7 @@ void compile_with(
 
 void compile(const Options& options, const std::string& source, const std::string& object) {
   if (!options.check) return compile_with(options, source, object, Vectors::kWhole, nullptr);
-  const TemporaryFolder folder;
+  const TemporaryFolder folder("cucc");
   const std::string errors = folder.file("errors");
   try {
     compile_with(options, source, object, Vectors::kWhole, errors.c_str());
@@ -280,7 +259,7 @@ void compile(const Options& options, const std::string& source, const std::strin
 }
 
 void link(const Options& options) {
-  const TemporaryFolder folder;
+  const TemporaryFolder folder("cucc");
   Strings objects;
   for (size_t i = 0; i < options.sources.size(); ++i) {
     objects.push_back(folder.file(std::to_string(i) + ".o"));

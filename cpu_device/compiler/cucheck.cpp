@@ -14,10 +14,12 @@
 #include <string>
 
 #include "subprocess.h"
+#include "temporary_folder.h"
 
 namespace {
 
 using cpu_device::Strings;
+using cpu_device::TemporaryFolder;
 
 constexpr const char* kUsage =
     "usage: cucheck [--count] [--findings FILE] [--counters FILE] [cucc options] file.cu [-- "
@@ -33,29 +35,10 @@ constexpr const char* kUsage =
     "Exit status: 0 no errors, 1 errors found, 2 wrong usage or a program that does not compile,\n"
     "3 cucheck itself failed, or the program ended before it could tell what was found.\n";
 
-// A folder that goes away with the object.
-class Folder {
- public:
-  Folder() : name_((std::filesystem::temp_directory_path() / "cucheck-XXXXXX").string()) {
-    if (mkdtemp(name_.data()) == nullptr)
-      throw std::runtime_error("cannot make a temporary folder");
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(name_, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  std::string file(const char* name) const { return name_ + "/" + name; }
-
- private:
-  std::string name_;
-};
-
 int check(const Strings& arguments, const std::string& own_path) {
   const auto end = std::find(arguments.begin(), arguments.end(), "--");
   Strings compile(arguments.begin(), end);
-  const Folder folder;
+  const TemporaryFolder folder("cucheck");
   std::string findings = folder.file("findings");
   bool table = false;
   std::string counters;

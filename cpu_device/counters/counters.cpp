@@ -67,7 +67,7 @@ void Counters::begin_launch(const cpuDeviceLaunch& launch, uintptr_t code_nearby
     matchers_ = std::make_unique<RequestMatcher[]>(kMaxWarps);
   }
   threads_ = launch.block[0] * launch.block[1] * launch.block[2];
-  present_ = &record_for(launch, launch.kernel);
+  present_ = &record_for(launch);
   present_->code_nearby = code_nearby;
 }
 
@@ -87,10 +87,10 @@ void Counters::end_launch() {
   places_.clear();
 }
 
-Counters::Record& Counters::record_for(const cpuDeviceLaunch& launch, const char* kernel) {
+Counters::Record& Counters::record_for(const cpuDeviceLaunch& launch) {
   const auto alike = [&](const std::unique_ptr<Record>& other) {
     const cpuDeviceLaunch& o = other->launch;
-    return other->kernel == kernel && std::equal(o.grid, o.grid + 3, launch.grid) &&
+    return other->kernel == launch.kernel && std::equal(o.grid, o.grid + 3, launch.grid) &&
            std::equal(o.block, o.block + 3, launch.block) &&
            o.dynamic_shared == launch.dynamic_shared;
   };
@@ -105,7 +105,7 @@ Counters::Record& Counters::record_for(const cpuDeviceLaunch& launch, const char
   }
   records_.push_back(std::make_unique<Record>());
   Record& record = *records_.back();
-  record.kernel = kernel;
+  record.kernel = launch.kernel;
   record.launch = launch;
   record.launch.launches = 1;
   return record;
@@ -136,6 +136,10 @@ void Counters::make_room(BlockRunner& runner) {
 void Counters::warp_together(unsigned warp) {
   take(warp, ~0u);
   matchers_[warp].together(this);
+}
+
+void Counters::block_together() {
+  for (unsigned warp = 0; warp * kWarpSize < threads_; ++warp) warp_together(warp);
 }
 
 void Counters::take(unsigned warp, uint32_t stopped) {

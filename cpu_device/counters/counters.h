@@ -48,6 +48,7 @@ class Counters final : RequestSink {
   void make_room(BlockRunner& runner);
   // The warp is together: it has passed a barrier, or all of it a warp function, or its block has ended.
   void warp_together(unsigned warp);
+  void block_together();  // all its warps
   void barrier(const char* file, int line);
   void warp_function(cpuDeviceWarpOp op, const char* file, int line);
   void exp_call(uintptr_t code);
@@ -77,7 +78,7 @@ class Counters final : RequestSink {
   Instruction& instruction(uint32_t code);
   Region* region_of(Instruction& instruction, uint64_t address);
   cpuDeviceCounters& place(const char* file, int line);
-  Record& record_for(const cpuDeviceLaunch& launch, const char* kernel);
+  Record& record_for(const cpuDeviceLaunch& launch);
 
   bool wanted_ = false;
   bool plain_vectors_ = false;
