@@ -7,6 +7,7 @@
 #include <ostream>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "judge/compile.h"
 #include "judge/process.h"
@@ -18,7 +19,7 @@ struct Planted {
   const char* lesson;
   const char* check;
   const char* switches;  // "SCALAR", "Br 16, ONE_BLOCK", or "" for none
-  const char* says;      // a part of the line about the check: "FAIL  kind: ..." or "PASS"
+  const char* says;      // "PASS", or the kind of failure; kinds with " | " between them
 };
 
 void PrintTo(const Planted& planted, std::ostream* stream) {
@@ -26,6 +27,17 @@ void PrintTo(const Planted& planted, std::ostream* stream) {
 }
 
 class PlantedKernel : public ::testing::TestWithParam<Planted> {};
+
+// "a | b" as {"a", "b"}.
+std::vector<std::string> alternatives(const std::string& text) {
+  const std::string bar = " | ";
+  std::vector<std::string> list;
+  std::size_t at = 0, end;
+  for (; (end = text.find(bar, at)) != std::string::npos; at = end + bar.size())
+    list.push_back(text.substr(at, end - at));
+  list.push_back(text.substr(at));
+  return list;
+}
 
 // What the lesson's test prints about a planted kernel.
 std::string grade(const Planted& planted) {
@@ -67,11 +79,13 @@ TEST_P(PlantedKernel, GetsTheRightVerdict) {
       others_pass = others_pass && verdict == "PASS";
   }
   EXPECT_TRUE(others_pass) << output;
-  const std::string said = planted.says;
-  const bool pass = said == "PASS";
+  const bool pass = std::string(planted.says) == "PASS";
   EXPECT_EQ(about.substr(0, 4), pass ? "PASS" : "FAIL") << output;
-  const std::string part = pass ? "PASS" : " " + said + ": ";
-  EXPECT_NE(about.find(part), std::string::npos) << output;
+  if (pass) return;
+  bool said = false;
+  for (const std::string& kind : alternatives(planted.says))
+    said = said || about.find(" " + kind + ": ") != std::string::npos;
+  EXPECT_TRUE(said) << "not " << planted.says << ":\n" << output;
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -97,8 +111,9 @@ INSTANTIATE_TEST_SUITE_P(
         Planted{"03_online_softmax", "rising", "", "PASS"},
         Planted{"03_online_softmax", "rising", "NOT_RESCALED", "wrong values"},
         Planted{"03_online_softmax", "large_index", "", "PASS"},
-        Planted{"03_online_softmax", "large_index", "INT_ROWS", "out of bounds"},
-        Planted{"03_online_softmax", "large_index", "INT_KEYS", "wrong values"},
+        // What lies where an index that wrapped around points to is the system's choice.
+        Planted{"03_online_softmax", "large_index", "INT_ROWS", "out of bounds | wrong values"},
+        Planted{"03_online_softmax", "large_index", "INT_KEYS", "out of bounds | wrong values"},
         Planted{"03_online_softmax", "lse", "", "PASS"},
         Planted{"03_online_softmax", "lse", "NO_LSE", "never written"},
         Planted{"03_online_softmax", "lse", "LSE_BASE_TWO", "wrong values"},
