@@ -87,3 +87,17 @@ extern "C" cudaError_t attention_backward(
     const float* Q, const float* K, const float* V, const float* O, const float* LSE,
     const float* dO, float* dQ, float* dK, float* dV, AttentionShape shape, float softmax_scale,
     bool causal, cudaStream_t stream);
+
+// Lesson 06 only, and only if the file wants to be graded in stages: what the backward pass
+// computes on its way and never stores. The grader calls it for small shapes, so that an answer
+// whose gradients are not finished yet earns its part.
+//
+//   delta    [B, H, N_q]         D_i = sum_k dO_ik O_ik
+//   dP, dS   [B, H, N_q, N_k]    dP = dO V^T, dS = P o (dP - D); both 0 where a key is hidden
+//
+// Same conventions, null rule and return values as the backward pass; an output may be null for a
+// caller who does not want it.
+extern "C" cudaError_t attention_backward_stages(
+    const float* Q, const float* K, const float* V, const float* O, const float* LSE,
+    const float* dO, float* delta, float* dP, float* dS, AttentionShape shape, float softmax_scale,
+    bool causal, cudaStream_t stream);
