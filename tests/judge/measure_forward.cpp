@@ -9,7 +9,10 @@
 // Exit status: 0 measured, 2 usage, 3 internal error; a result that is wrong where it was to be counted is one.
 #include <cuda_runtime.h>
 
+#include <algorithm>
+#include <array>
 #include <bit>
+#include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <numeric>
@@ -70,9 +73,10 @@ void memory(Runner& runner, int d, bool lse) {
     list += format("%s[%d, %llu]", n == 0 ? "" : ", ", N, number(bytes[n]));
   }
   const MemoryGrowth growth = memory_growth(bytes, 1);
+  const double ratio = std::min(growth.ratio, 1e9);  // JSON has no infinity
   std::printf(
       "{\"extra_bytes\": [%s], \"growth\": \"%s\", \"ratio\": %.6g, \"words\": %s}\n", list.c_str(),
-      growth_name(growth.growth), growth.ratio, json_string(growth.words).c_str());
+      growth_name(growth.growth), ratio, json_string(growth.words).c_str());
 }
 
 void counted(Runner& runner, int N, int d) {
