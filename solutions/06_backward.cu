@@ -35,8 +35,10 @@ __device__ float add_dot(float s, float a, float b) { return s + a * b; }
 __device__ float add_dot(float s, float4 a, float4 b) {
   return s + a.x * b.x + a.y * b.y + a.z * b.z + a.w * b.w;
 }
-__device__ float4 operator*(float s, float4 a) { return {s * a.x, s * a.y, s * a.z, s * a.w}; }
-__device__ void operator+=(float4& a, float4 b) {
+[[maybe_unused]] __device__ float4 operator*(float s, float4 a) {
+  return {s * a.x, s * a.y, s * a.z, s * a.w};
+}
+[[maybe_unused]] __device__ void operator+=(float4& a, float4 b) {
   a = {a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w};
 }
 
@@ -52,15 +54,15 @@ __device__ void load_tile(Vec* tile_smem, const Vec* rows, int64_t n0, int64_t N
 template <typename Vec>
 __device__ float row_delta(const Vec* dO_row, const Vec* O_row, int64_t d) {
   float delta = 0.0f;
-  // DONE(06.1): D_i, the dot product of two rows.   (~1 line)
+  // DONE(06.1): D_i, from row i of dO and of O.   (~1 lines)
   for (int64_t k = 0; k < d; ++k) delta = add_dot(delta, dO_row[k], O_row[k]);
   // END(06.1)
   return delta;
 }
 
 // One thread's row against a tile of kTile rows of the other kind. Row t of the tile and the
-// thread's row are a query and a key, or a key and a query; they see each other if
-// begin <= t < end. The query of that pair has LSE[t * step] and delta[t * step].
+// thread's row are a query and a key, or a key and a query: the query sees the key if
+// begin <= t < end. LSE[t * step] and delta[t * step] belong to the query of the pair.
 //
 //   thread's row    x, y     tile       X, Y     step    adds to
 //   a query         q, dO    of keys    K, V     0       dq
@@ -70,11 +72,10 @@ __device__ void fold_tile(
     const Vec* x_reg, const Vec* y_reg,    // [d]
     const Vec* X_smem, const Vec* Y_smem,  // [kTile, d]
     const float* LSE, const float* delta, int step, int64_t begin, int64_t end, float softmax_scale,
-    int64_t d, float* dp_reg,
-    float* ds_reg,               // [kTile], this tile's part of a row or column of dP and dS
-    Vec* dx_reg, Vec* dv_reg) {  // [d], sums over all tiles; dv_reg is null for a query
-  float s_reg[kTile] = {};       // [kTile], not scaled
-  float p_reg[kTile] = {};       // [kTile]
+    int64_t d,                     // in Vecs
+    float* dp_reg, float* ds_reg,  // [kTile], this tile's part of a row or column of dP and dS
+    Vec* dx_reg, Vec* dv_reg) {    // [d], sums over all tiles; dv_reg is null for a query
+  float s_reg[kTile] = {}, p_reg[kTile] = {};  // [kTile]; s is not scaled
   for (int t = 0; t < kTile; ++t) dp_reg[t] = ds_reg[t] = 0.0f;
   for (int64_t k = 0; k < d; ++k)
     for (int t = 0; t < kTile; ++t) s_reg[t] = add_dot(s_reg[t], x_reg[k], X_smem[t * d + k]);
@@ -137,10 +138,8 @@ __global__ void key_gradients_kernel(
   __shared__ float LSE_smem[kTile], delta_smem[kTile];
   Vec k_reg[kRow], v_reg[kRow];              // [d]
   Vec dk_reg[kRow] = {}, dv_reg[kRow] = {};  // [d]
-  for (int64_t k = 0; k < d; ++k) {
-    k_reg[k] = has_key ? k_row[k] : Vec{};
-    v_reg[k] = has_key ? v_row[k] : Vec{};
-  }
+  for (int64_t k = 0; k < d; ++k) k_reg[k] = has_key ? k_row[k] : Vec{};
+  for (int64_t k = 0; k < d; ++k) v_reg[k] = has_key ? v_row[k] : Vec{};
 
   // Query i sees key j if i >= j + N_q - N_k. Of the block's keys the first one is seen first.
   const int64_t first = in.causal ? max(j + N_q - N_k, int64_t{0}) : 0;
@@ -160,10 +159,8 @@ __global__ void key_gradients_kernel(
         in.softmax_scale, d, dp_reg, ds_reg, dk_reg, dv_reg);
   }
   if (!has_key) return;  // no barrier follows
-  for (int64_t k = 0; k < d; ++k) {
-    dk_row[k] = dk_reg[k];
-    dv_row[k] = dv_reg[k];
-  }
+  for (int64_t k = 0; k < d; ++k) dk_row[k] = dk_reg[k];
+  for (int64_t k = 0; k < d; ++k) dv_row[k] = dv_reg[k];
 }
 
 // A thread owns query i, and goes over the keys that it sees. With kStages it stores what the grader
@@ -194,10 +191,8 @@ __global__ void query_gradients_kernel(
   const float delta_i = has_query ? in.delta[row] : 0.0f;
   Vec q_reg[kRow], dO_reg[kRow];  // [d]
   Vec dq_reg[kRow] = {};          // [d]
-  for (int64_t k = 0; k < d; ++k) {
-    q_reg[k] = has_query ? q_row[k] : Vec{};
-    dO_reg[k] = has_query ? dO_row[k] : Vec{};
-  }
+  for (int64_t k = 0; k < d; ++k) q_reg[k] = has_query ? q_row[k] : Vec{};
+  for (int64_t k = 0; k < d; ++k) dO_reg[k] = has_query ? dO_row[k] : Vec{};
 
   // As in lesson 05: how far query i sees, and how far the block.
   const int64_t keys = in.causal ? i + 1 + N_k - N_q : N_k;
@@ -224,9 +219,8 @@ __global__ void query_gradients_kernel(
 
 int64_t blocks_for(int64_t rows) { return (rows + kThreads - 1) / kThreads; }
 
-// What both launchers refuse.
+// What both launchers refuse: what no lesson accepts, then what this lesson does not have yet.
 cudaError_t validate(AttentionShape shape) {
-  // What no lesson accepts, then what this lesson does not have yet.
   if (shape.batch < 1 || shape.num_heads < 1 || shape.num_heads_kv < 1)
     return cudaErrorInvalidValue;
   if (shape.num_heads % shape.num_heads_kv != 0) return cudaErrorInvalidValue;
@@ -285,16 +279,16 @@ extern "C" cudaError_t attention_backward_stages(
   if (N_q == 0) return cudaSuccess;  // nothing to compute
 
   const int64_t heads = int64_t{shape.batch} * shape.num_heads, rows = heads * N_q;
-  const int64_t q_blocks = blocks_for(N_q);
+  const int64_t blocks = heads * blocks_for(N_q);
   float* scratch = nullptr;  // D, for a caller who does not want it
   if (!delta) CUDA_RETURN_IF_ERROR(cudaMallocAsync(&scratch, rows * sizeof(float), stream));
-  float* D = delta ? delta : scratch;
-  const Inputs in = {Q, O, dO, K, V, LSE, D, rows, N_q, N_k, d, softmax_scale, causal};
+  if (!delta) delta = scratch;
+  const Inputs in = {Q, O, dO, K, V, LSE, delta, rows, N_q, N_k, d, softmax_scale, causal};
   for (float* hidden : {dP, dS})
-    if (hidden) cudaMemsetAsync(hidden, 0, rows * N_k * sizeof(float), stream);
-  delta_kernel<float><<<blocks_for(rows), kThreads, 0, stream>>>(in, D);
+    if (hidden != nullptr) cudaMemsetAsync(hidden, 0, rows * N_k * sizeof(float), stream);
+  delta_kernel<float><<<blocks_for(rows), kThreads, 0, stream>>>(in, delta);
   query_gradients_kernel<float, true>
-      <<<heads * q_blocks, kThreads, 0, stream>>>(in, nullptr, dP, dS, q_blocks);
+      <<<blocks, kThreads, 0, stream>>>(in, nullptr, dP, dS, blocks_for(N_q));
   const cudaError_t launched = cudaGetLastError();
   const cudaError_t freed = scratch ? cudaFreeAsync(scratch, stream) : cudaSuccess;
   return launched != cudaSuccess ? launched : freed;
