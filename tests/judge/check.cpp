@@ -404,9 +404,12 @@ void Check::repeats(const std::vector<Case>& shapes) {
 }
 
 void Check::also_needs(const std::string& other) {
+  if (did_not_pass(other)) not_run("needs " + other + ", which did not pass");
+}
+
+bool Check::did_not_pass(const std::string& other) const {
   const auto found = workshop_.verdicts.find(other);
-  if (found != workshop_.verdicts.end() && found->second != Verdict::kPass)
-    not_run("needs " + other + ", which did not pass");
+  return found != workshop_.verdicts.end() && found->second != Verdict::kPass;
 }
 
 void Check::note(const std::string& fact) {

@@ -118,8 +118,16 @@ class Check {
   // shape; N follows from the size of the kernel's tiles.
   void skips_tiles(Case shape);
 
+  // The work is divided as FlashAttention-2 divides it: everything that partition_rule.h has.
+  void divides_work();
+
+  // The file is at least so many times as fast as another one of the learner's, which lies beside it. GPU only, and only
+  // if the other one is there and right.
+  void is_faster_than(const Case& shape, const std::string& other_file, double times);
+
   // Gives up if a check that is no prerequisite did not pass: what follows would only repeat its message.
   void also_needs(const std::string& other);
+  bool did_not_pass(const std::string& other) const;  // false if it was not made
 
   bool on_cpu() const { return workshop_.device == "cpu"; }
 
@@ -144,6 +152,8 @@ class Check {
   Runner& runner();
   void start_checked_runner();
   std::optional<SafetyFinding> search_last_call();
+  Answer counted_call(const Case& shape);
+  double median_milliseconds(Runner& runner, const Problem& problem);
   protocol::Counts counted(const Case& shape);
   void expect_refusal(const Case& shape, const Answer& answer, const std::vector<int>& errors);
   Answer call_sampled(const Problem& problem, Ask ask);
