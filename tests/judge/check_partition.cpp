@@ -56,8 +56,10 @@ void Check::divides_work() {
     one_tile.N_k = N_k;
     return counted(one_tile).barriers;
   };
-  Steps steps = find_steps(barriers, 256, 512);
-  if (steps.count < 2) steps = find_steps(barriers, 512, 2048);  // very long tiles
+  // Long tiles take few steps.
+  Steps steps = find_steps(barriers, 128, 256);
+  if (steps.count < 2) steps = find_steps(barriers, 256, 512);
+  if (steps.count < 2) steps = find_steps(barriers, 512, 2048);
   one_tile.N_k = 512;
   judged(one_tile, judge_barriers(steps, one_block));
 
