@@ -375,6 +375,23 @@ void Check::last_head(const Case& one_head, int heads) {
   note("tensors of more than 2^31 elements");
 }
 
+void Check::values_of_last_blocks(const Case& shape) {
+  if (!on_cpu()) return values(shape);
+  const Problem problem = draw_next(shape);
+  std::optional<Answer> answer;
+  try {
+    answer = call(problem, {.sample_blocks = true});
+    examine_errors(shape, *answer);
+  } catch (const Failure& failure) {
+    if (failure.kind != "hang") throw;  // a block may wait for another one
+  }
+  if (!answer || answer->reply.launches != 1) return values(shape);
+  if (answer->reply.sampled_count == 0) return;  // so few blocks that no grid is too small for them
+  examine_memory(problem, *answer);
+  const std::vector<std::int64_t> rows = written_rows(shape, *answer, 0);
+  if (!rows.empty()) examine_values(problem, *answer, workshop_.evidence, rows);
+}
+
 void Check::repeats(const std::vector<Case>& shapes) {
   std::vector<std::pair<protocol::Schedule, std::uint64_t>> schedules;
   if (on_cpu()) {
@@ -422,9 +439,12 @@ void Check::repeats(const std::vector<Case>& shapes) {
 }
 
 void Check::also_needs(const std::string& other) {
+  if (did_not_pass(other)) not_run("needs " + other + ", which did not pass");
+}
+
+bool Check::did_not_pass(const std::string& other) const {
   const auto found = workshop_.verdicts.find(other);
-  if (found != workshop_.verdicts.end() && found->second != Verdict::kPass)
-    not_run("needs " + other + ", which did not pass");
+  return found != workshop_.verdicts.end() && found->second != Verdict::kPass;
 }
 
 void Check::note(const std::string& fact) {

@@ -109,6 +109,10 @@ class Check {
   // and the other heads hold nothing. CPU device only.
   void last_head(const Case& one_head, int heads);
 
+  // As values(), of the last blocks alone where a launch has very many: for more heads than a grid's y and z can count,
+  // with blocks that have tiles for many more queries than there are.
+  void values_of_last_blocks(const Case& shape);
+
   // The same cases again and again, under every schedule of the device. All runs have to be right; a difference in
   // the last bits is only mentioned.
   void repeats(const std::vector<Case>& shapes);
@@ -129,8 +133,16 @@ class Check {
   // shape; N follows from the size of the kernel's tiles.
   void skips_tiles(Case shape);
 
+  // The work is divided as FlashAttention-2 divides it: everything that partition_rule.h has.
+  void divides_work();
+
+  // The file is at least so many times as fast as another one of the learner's, which lies beside it. GPU only, and only
+  // if the other one is there and right.
+  void is_faster_than(const Case& shape, const std::string& other_file, double times);
+
   // Gives up if a check that is no prerequisite did not pass: what follows would only repeat its message.
   void also_needs(const std::string& other);
+  bool did_not_pass(const std::string& other) const;  // false if it was not made
 
   bool on_cpu() const { return workshop_.device == "cpu"; }
 
@@ -159,6 +171,8 @@ class Check {
   Runner& runner();
   void start_checked_runner();
   std::optional<SafetyFinding> search_last_call();
+  Answer counted_call(const Case& shape);
+  double median_milliseconds(Runner& runner, const Problem& problem);
   protocol::Counts counted(const Case& shape);
   void expect_refusal(const Case& shape, const Answer& answer, const std::vector<int>& errors);
   Answer call_sampled(const Problem& problem, Ask ask);

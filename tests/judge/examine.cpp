@@ -160,6 +160,15 @@ void examine_errors(const Case& c, const Answer& answer) {
     if (device_fault(error))
       fail(c, kind_of_error(error), "the kernel failed: " + sanitised(text) + report_lines(reply));
 
+  if (reply.returned == kNotSupported && c.kv_heads() != c.heads)
+    fail(
+        c, "not supported",
+        "attention_forward returned " + sanitised(reply.returned_text) +
+            format(
+                "\nnum_heads = %d with num_heads_kv = %d is not supported; it is what this lesson "
+                "is "
+                "about",
+                c.heads, c.kv_heads()));
   if (reply.returned == kNotSupported && c.causal)
     fail(
         c, "not supported",

@@ -148,7 +148,7 @@ struct Reply {
   std::uint64_t launches_elsewhere;  // of those, on another stream than the one it was given
   std::uint64_t device_syncs;        // cudaDeviceSynchronize() calls by the launcher
   std::uint64_t stream_waits;  // calls by the launcher that order a stream behind something else
-  std::uint64_t grid_blocks;   // of the last launch
+  std::uint64_t grid_blocks;   // of the largest launch
   std::uint32_t grid[3], block[3];  // of the first launch that failed, else of the last one
   std::uint64_t shared_bytes;
   std::uint64_t sampled_first;  // first block that ran of a sampled launch
