@@ -82,7 +82,7 @@ __device__ void fold_tile(
     for (int t = 0; t < kTile; ++t) s_reg[t] = add_dot(s_reg[t], x_reg[k], X_smem[t * d + k]);
 
   // TODO(06.2): P of this tile; and what it adds to dV, if the thread's row is a key.   (~6 lines)
-  // p_reg[t] = exp(softmax_scale * s_reg[t] - LSE of the pair's query), but 0, whatever LSE is, where
+  // p_reg[t] = exp(softmax_scale * s_reg[t] - LSE of the pair's query), but 0, whatever LSE is, if
   // the query does not see the key. If dv_reg is not null, add row t of Y, which then is dO, times
   // p_reg[t] to it, for each t.
   (void)&p_reg, (void)&s_reg, (void)dv_reg, (void)LSE, (void)begin, (void)end;  // delete this line
