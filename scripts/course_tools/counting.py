@@ -101,9 +101,9 @@ def _total(by_tensor: dict[str, Accesses], tensors: tuple[str, ...]) -> Accesses
 
 
 @functools.cache
-def count(lesson: str, shape: Shape) -> Counts:
-    """What the lesson's solution does on the shape; lesson is "02_tiled"."""
-    report = json.loads(_run([str(_program(lesson)), str(shape)]))
+def count(kernel: str | Path, shape: Shape) -> Counts:
+    """What a lesson's solution, "02_tiled", or another kernel file does on the shape."""
+    report = json.loads(_run([str(_program(kernel)), str(shape)]))
     kinds = {
         kind: {name: Accesses(**tensor[kind]) for name, tensor in report["global"].items()}
         for kind in ("load", "store", "atomic")
@@ -139,10 +139,10 @@ def _scratch() -> tempfile.TemporaryDirectory:
 
 
 @functools.cache
-def _program(lesson: str) -> Path:
-    """The solution and the driver, compiled so that every access is counted."""
-    program = Path(_scratch().name, lesson)
-    source = paths.SOLUTIONS / f"{lesson}.cu"
+def _program(kernel: str | Path) -> Path:
+    """The kernel file and the driver, compiled so that every access is counted."""
+    source = kernel if isinstance(kernel, Path) else paths.SOLUTIONS / f"{kernel}.cu"
+    program = Path(_scratch().name, f"{source.parent.name}-{source.stem}")
     options = ["--check", "-O2", "-I", str(paths.KERNELS), "-o", str(program)]
     _run([str(_compiler()), *options, str(DRIVER), str(source)])
     return program
