@@ -76,7 +76,7 @@ void Check::start_checked_runner() {
   finish();
   runner_ = std::make_unique<Runner>(workshop_.runner, library, workshop_.answer_limit);
   runner_is_checked_ = true;
-  runner_->load();
+  runner_->load(workshop_.operation);
 }
 
 void Check::is_safe(const std::vector<Case>& shapes) {

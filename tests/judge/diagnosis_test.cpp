@@ -216,9 +216,9 @@ Comparison with_unwritten(const Problem& problem, const std::vector<std::int64_t
 TEST(Diagnosis, RowsBehindTheLastWholeBlockMeanAGridThatIsTooSmall) {
   const Problem problem = draw({.heads = 2, .N_q = 100, .N_k = 4, .d = 2}, 24);
   const Comparison comparison = with_unwritten(problem, {96, 97, 98, 99, 196, 197, 198, 199});
-  EXPECT_EQ(diagnose_unwritten(problem.shape, comparison).slug, "grid-too-small");
+  EXPECT_EQ(diagnose_unwritten({problem.shape, protocol::kO}, comparison).slug, "grid-too-small");
   EXPECT_EQ(
-      describe_rows(problem.shape, comparison),
+      describe_rows({problem.shape, protocol::kO}, comparison),
       "never written: 8 of 200 rows, q = 96..99 of every head");
 }
 
@@ -227,9 +227,10 @@ TEST(Diagnosis, WholeHeadsMeanAGridThatMissesHeads) {
   std::vector<std::int64_t> rows(9);
   std::iota(rows.begin(), rows.end(), 3);
   const Comparison comparison = with_unwritten(problem, rows);
-  EXPECT_EQ(diagnose_unwritten(problem.shape, comparison).slug, "grid-misses-heads");
   EXPECT_EQ(
-      describe_rows(problem.shape, comparison),
+      diagnose_unwritten({problem.shape, protocol::kO}, comparison).slug, "grid-misses-heads");
+  EXPECT_EQ(
+      describe_rows({problem.shape, protocol::kO}, comparison),
       "never written: 9 of 12 rows, in heads 1..3 of 4 (counted over all batches)");
 }
 
@@ -238,13 +239,15 @@ TEST(Diagnosis, WrongRowsBesideUnwrittenOnesAreNotAGridThatIsTooSmall) {
   std::vector<float> O = right_variants()[0].run(problem);
   O[0] = 100;
   for (int n = 3 * 2; n < 6 * 2; ++n) O[n] = std::bit_cast<float>(kFiller);
-  EXPECT_EQ(diagnose_unwritten(problem.shape, compare(problem, O.data(), kFiller)).slug, "");
+  EXPECT_EQ(
+      diagnose_unwritten({problem.shape, protocol::kO}, compare(problem, O.data(), kFiller)).slug,
+      "");
 }
 
 TEST(Diagnosis, AnOutputThatWasNeverTouchedIsNamed) {
   const Problem problem = draw({.N_q = 3, .N_k = 4, .d = 2}, 26);
   EXPECT_EQ(
-      diagnose_unwritten(problem.shape, with_unwritten(problem, {0, 1, 2})).slug,
+      diagnose_unwritten({problem.shape, protocol::kO}, with_unwritten(problem, {0, 1, 2})).slug,
       "output-never-written");
 }
 
@@ -253,7 +256,7 @@ TEST(Diagnosis, DescribesColumns) {
   std::vector<float> O = right_variants()[0].run(problem);
   for (int row = 0; row < 3; ++row) O[row * 8 + 6] = O[row * 8 + 7] = 100;
   EXPECT_EQ(
-      describe_rows(problem.shape, compare(problem, O.data(), kFiller)),
+      describe_rows({problem.shape, protocol::kO}, compare(problem, O.data(), kFiller)),
       "wrong: 3 of 3 rows; only elements k = 6, 7 of a row");
 }
 

@@ -86,6 +86,8 @@ void Meter::launched(int error) {
 
 void Meter::sampled(std::uint64_t first, std::uint64_t count) {
   const std::lock_guard lock(mutex_);
+  // Of several launches, the one with the fewest.
+  if (counts_.launches > 1 && counts_.sampled_count < count) return;
   counts_.sampled_first = first;
   counts_.sampled_count = count;
 }
