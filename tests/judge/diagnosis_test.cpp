@@ -124,11 +124,36 @@ TEST(Diagnosis, MistakesWithTheMaskShowInCausalCasesOnly) {
     EXPECT_TRUE(simulate(mistake, problem, all_rows(problem.shape)).empty()) << mistake.slug;
 }
 
+TEST(Diagnosis, RecognisesMistakesInTheDivisionOfTheWork) {
+  const auto some_size = [](int tile) { return tile == 0 || tile == 32 || tile == 64; };
+  std::vector<Mistake> mistakes;
+  for (const Mistake& mistake : partitioned_mistakes())
+    if (some_size(mistake.tile_queries) && some_size(mistake.tile_keys))
+      mistakes.push_back(mistake);
+  const Case grouped = {.batch = 2, .heads = 8, .heads_kv = 4, .N_q = 9, .N_k = 40, .d = 8};
+  expect_recognised(
+      mistakes, bank_with({naive_mistakes(), causal_mistakes(), partitioned_mistakes()}),
+      {draw(grouped, 47), draw(with_scale({.N_q = 256, .N_k = 100, .d = 4}, 2), 47),
+       draw({.N_q = 256, .N_k = 256, .d = 4, .causal = true}, 47),
+       draw({.N_q = 192, .N_k = 256, .d = 4, .causal = true}, 47)});
+}
+
+TEST(Diagnosis, MistakesWithGroupedHeadsShowThereOnly) {
+  const auto shows = [](const Case& c) {
+    const Problem problem = draw(c, 48);
+    return !simulate({.kv_head = KvHead::kModulo}, problem, all_rows(c)).empty();
+  };
+  EXPECT_TRUE(shows({.heads = 4, .heads_kv = 2, .N_q = 3, .N_k = 5, .d = 4}));
+  EXPECT_FALSE(shows({.heads = 4, .N_q = 3, .N_k = 5, .d = 4}));
+  EXPECT_FALSE(shows({.heads = 4, .heads_kv = 1, .N_q = 3, .N_k = 5, .d = 4}));
+}
+
 TEST(Diagnosis, WithoutAMistakeTheSimulationIsRight) {
   for (Case c :
        {Case{.N_q = 40, .N_k = 70, .d = 8, .causal = true},
         Case{.heads = 2, .N_q = 70, .N_k = 40, .d = 8, .causal = true},
-        Case{.N_q = 33, .N_k = 40, .d = 8}})
+        Case{.N_q = 33, .N_k = 40, .d = 8},
+        Case{.batch = 2, .heads = 6, .heads_kv = 2, .N_q = 9, .N_k = 20, .d = 8}})
     for (const Family family : kAllFamilies) {
       c.inputs = family;
       const Problem problem = draw(c, 46);
