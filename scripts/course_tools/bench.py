@@ -92,8 +92,14 @@ def main(arguments: Sequence[str]) -> int:
         help="the ladder: what each lesson's solution moves and keeps, counted on the CPU device; "
         "records it in notebooks/data and refreshes the README's table",
     )
+    parser.add_argument(
+        "--claims",
+        action="store_true",
+        help="the famous claims about memory and traffic, each with a verdict, measured on the CPU "
+        "device; records them and refreshes the README's table",
+    )
     options = parser.parse_args(arguments)
-    if not options.cpu_device and options.device is None:
+    if not options.cpu_device and not options.claims and options.device is None:
         parser.print_help()
         return EXIT_OK
     # rich is imported late: --help and usage errors do without it.
@@ -106,13 +112,20 @@ def main(arguments: Sequence[str]) -> int:
         record = ladder.measure(console)
         ladder.write(record)
         ladder.show(console, record)
-        if not options.cpu_device:
-            return EXIT_OK
+    status = EXIT_OK
+    if options.claims:
+        from course_tools import claims
+
+        record = claims.measure(console)
+        claims.write(record)
+        status = claims.show(console, record)
+    if not options.cpu_device:
+        return status
     folder = build.build(console, "cpu", TARGETS, reconfigure=True)
     found = {}
     for target in TARGETS:
         found |= measure(console, folder / "bin" / target)
-    return print_table(console, found)
+    return max(status, print_table(console, found))
 
 
 def measure(console: "Console", executable: Path) -> dict[str, list[dict]]:

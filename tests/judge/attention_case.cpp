@@ -1,9 +1,10 @@
 #include "attention_case.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
-#include <iterator>
 
+#include "runner/protocol.h"
 #include "text.h"
 
 namespace judge {
@@ -68,6 +69,46 @@ const char* family_words(Family family) {
   return "?";
 }
 
+const char* upstream_name(Upstream upstream) {
+  switch (upstream) {
+    case Upstream::kRandn:
+      return "randn";
+    case Upstream::kEqualsO:
+      return "o";
+    case Upstream::kRowTag:
+      return "rowtag";
+    case Upstream::kRising:
+      return "rising";
+    case Upstream::kOneRow:
+      return "onerow";
+    case Upstream::kCancel:
+      return "cancel";
+    case Upstream::kDenorm:
+      return "denorm";
+  }
+  return "?";
+}
+
+const char* upstream_words(Upstream upstream) {
+  switch (upstream) {
+    case Upstream::kRandn:
+      return "normally distributed dO";
+    case Upstream::kEqualsO:
+      return "dO = O";
+    case Upstream::kRowTag:
+      return "dO[i] = i + 1, so dV tells which queries were read";
+    case Upstream::kRising:
+      return "dO that grows along the queries";
+    case Upstream::kOneRow:
+      return "dO = 0 but for one query";
+    case Upstream::kCancel:
+      return "dO that alternates between +1000 and -1000";
+    case Upstream::kDenorm:
+      return "dO below the smallest normal float";
+  }
+  return "?";
+}
+
 float Case::softmax_scale() const {
   if (custom_scale) return static_cast<float>(scale);
   return d > 0 ? static_cast<float>(1 / std::sqrt(static_cast<double>(d))) : 1.0f;
@@ -83,6 +124,29 @@ std::int64_t Case::kv_elements() const {
              : 0;
 }
 
+std::int64_t Case::elements(int tensor) const {
+  if (rows_are_keys(tensor)) return kv_elements();
+  return d > 0 ? q_elements() / d * std::max(row_length(tensor), 0) : 0;
+}
+
+int Case::row_length(int tensor) const {
+  switch (tensor) {
+    case protocol::kLSE:
+    case protocol::kDelta:
+      return 1;
+    case protocol::kGradP:
+    case protocol::kGradS:
+      return N_k;
+    default:
+      return d;
+  }
+}
+
+bool Case::rows_are_keys(int tensor) const {
+  return tensor == protocol::kK || tensor == protocol::kV || tensor == protocol::kGradK ||
+         tensor == protocol::kGradV;
+}
+
 std::string Case::words() const {
   std::string text;
   if (batch != 1 || heads != 1) text += format("B=%d H=%d ", batch, heads);
@@ -91,22 +155,26 @@ std::string Case::words() const {
   if (custom_scale) text += format("softmax_scale=%g, ", scale);
   if (causal) text += "causal, ";
   if (misaligned_floats != 0) {
-    const char* const names[] = {"Q", "K", "V", "O", "LSE"};
-    const auto tensor = static_cast<unsigned>(std::countr_zero(misaligned_mask));
-    const bool alone = std::popcount(misaligned_mask) == 1 && tensor < std::size(names);
-    text +=
-        format("%s off by %d bytes, ", alone ? names[tensor] : "pointers", 4 * misaligned_floats);
+    const int tensor = std::countr_zero(misaligned_mask);
+    const bool alone = std::popcount(misaligned_mask) == 1 && tensor < protocol::kTensors;
+    text += format(
+        "%s off by %d bytes, ", alone ? protocol::tensor_name(tensor) : "pointers",
+        4 * misaligned_floats);
   }
-  return text + family_words(inputs);
+  text += family_words(inputs);
+  if (upstream != Upstream::kRandn) text += std::string(", ") + upstream_words(upstream);
+  return text;
 }
 
 std::string Case::json() const {
-  return format(
+  std::string text = format(
       "{\"batch\": %d, \"num_heads\": %d, \"num_heads_kv\": %d, \"seq_len_q\": %d, \"seq_len_k\": "
       "%d, "
-      "\"head_dim\": %d, \"softmax_scale\": %.9g, \"causal\": %s, \"inputs\": \"%s\"}",
+      "\"head_dim\": %d, \"softmax_scale\": %.9g, \"causal\": %s, \"inputs\": \"%s\"",
       batch, heads, kv_heads(), N_q, N_k, d, static_cast<double>(softmax_scale()),
       causal ? "true" : "false", family_name(inputs));
+  if (upstream != Upstream::kRandn) text += format(", \"dO\": \"%s\"", upstream_name(upstream));
+  return text + "}";
 }
 
 Case with_scale(Case c, double scale) {

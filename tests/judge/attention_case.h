@@ -28,6 +28,25 @@ inline constexpr Family kAllFamilies[] = {
     Family::kRowTag,    Family::kOneHot, Family::kCancel,  Family::kDenorm,
 };
 
+// Families of dO, for the backward pass.
+enum class Upstream {
+  kRandn,    // N(0, 1)
+  kEqualsO,  // dO = O: hides a D that is made of O or of dO alone
+  kRowTag,   // dO[i] = i + 1: dV tells which queries were read
+  kRising,   // rows that grow along the queries, from 1 to 10,000
+  kOneRow,   // zero but for one query
+  kCancel,   // alternates between +1000 and -1000
+  kDenorm,   // smaller than the smallest normal float
+};
+
+inline constexpr Upstream kAllUpstreams[] = {
+    Upstream::kRandn,  Upstream::kEqualsO, Upstream::kRowTag, Upstream::kRising,
+    Upstream::kOneRow, Upstream::kCancel,  Upstream::kDenorm,
+};
+
+const char* upstream_name(Upstream upstream);   // "rowtag"
+const char* upstream_words(Upstream upstream);  // "dO[i] = i + 1, so that dV tells ..."
+
 const char* family_name(Family family);   // "rising"
 const char* family_words(Family family);  // "scores that rise along the keys"
 
@@ -42,8 +61,9 @@ struct Case {
   bool custom_scale = false;
   bool causal = false;
   Family inputs = Family::kRandn;
-  int misaligned_floats = 0;       // moves pointers off their alignment,
-  unsigned misaligned_mask = ~0u;  // those whose bit (of protocol::Tensor) is set
+  Upstream upstream = Upstream::kRandn;  // of the backward pass
+  int misaligned_floats = 0;             // moves pointers off their alignment,
+  unsigned misaligned_mask = ~0u;        // those whose bit (of protocol::Tensor) is set
 
   int kv_heads() const { return heads_kv == 0 ? heads : heads_kv; }
   float softmax_scale() const;
@@ -51,6 +71,11 @@ struct Case {
   // Elements of Q and O, and of K and V. A shape that no tensor can have gives 0.
   std::int64_t q_elements() const;
   std::int64_t kv_elements() const;
+  // Of any protocol::Tensor.
+  std::int64_t elements(int tensor) const;
+  // Of any protocol::Tensor: elements of its last dimension, and whether the dimension before counts keys or queries.
+  int row_length(int tensor) const;
+  bool rows_are_keys(int tensor) const;
 
   // "N_q=33 N_k=65 d=64, scores that rise along the keys"; batch, heads, scale where they are not the usual ones.
   std::string words() const;

@@ -85,6 +85,30 @@ Comparison compare(const Problem& problem, const float* O, std::uint32_t filler_
   return compare_rows(problem, O, filler_bits, all_rows(problem));
 }
 
+Comparison compare_gradient(
+    const Case& shape, const Gradients& exact, int tensor, const float* got,
+    std::uint32_t filler_bits) {
+  const Exact& wanted = exact.tensor(tensor);
+  const int length = shape.row_length(tensor);
+  // Sums over the queries, or over the keys.
+  const double grown = growth(shape.rows_are_keys(tensor) ? shape.N_q : shape.N_k);
+  Comparison result;
+  result.bad_in_column.assign(length, 0);
+  const auto rows = static_cast<std::int64_t>(wanted.value.size()) / std::max(length, 1);
+  for (std::int64_t row = 0; row < rows; ++row) {
+    RowState state = RowState::kRight;
+    for (int k = 0; k < length; ++k) {
+      const std::int64_t n = row * length + k;
+      const Element element{row, k, got[n], wanted.value[n], 0};
+      const double bound = kUnits * kRounding * wanted.E[n] * grown + wanted.floor[n];
+      state = std::max(state, enter(element, bound, filler_bits, &result));
+    }
+    result.rows.push_back(row);
+    result.states.push_back(state);
+  }
+  return result;
+}
+
 Comparison compare_lse(const Problem& problem, const float* LSE, std::uint32_t filler_bits) {
   Comparison result;
   result.rows = all_rows(problem);

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "gradient_reference.h"
 #include "inputs.h"
 #include "reference.h"
 
@@ -50,6 +51,12 @@ Comparison compare_rows(
 
 // All rows.
 Comparison compare(const Problem& problem, const float* O, std::uint32_t filler_bits);
+
+// One output of the backward pass, or of its stages, by number of protocol::Tensor. Rows count over the tensor's first
+// three dimensions; an element's k is the number in the last one.
+Comparison compare_gradient(
+    const Case& shape, const Gradients& exact, int tensor, const float* got,
+    std::uint32_t filler_bits);
 
 // The same for LSE, [batch, heads, N_q]; an element's k is 0.
 Comparison compare_lse(const Problem& problem, const float* LSE, std::uint32_t filler_bits);

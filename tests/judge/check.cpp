@@ -10,6 +10,7 @@
 
 #include "bound.h"
 #include "compile.h"
+#include "examine_gradients.h"
 #include "random.h"
 #include "text.h"
 
@@ -51,6 +52,17 @@ std::vector<std::int64_t> written_rows(const Case& c, const Answer& answer, std:
     if (written) rows.push_back(row);
   }
   return rows;
+}
+
+// The elements of all outputs that are always asked for, one after the other.
+std::vector<float> outputs_of(const Answer& answer) {
+  std::vector<float> all;
+  for (int t = 0; t < protocol::kTensors; ++t) {
+    if (t == protocol::kLSE || !protocol::is_output(answer.request.operation, t)) continue;
+    const float* const values = answer.tensor(t);
+    all.insert(all.end(), values, values + answer.request.elements[t]);
+  }
+  return all;
 }
 
 // Processes that are started while it lives have this in their environment.
@@ -122,14 +134,15 @@ void Check::expect_refusal(
   if (std::find(errors.begin(), errors.end(), answer.reply.returned) == errors.end())
     fail(
         shape, "contract",
-        "attention_forward returned " + sanitised(answer.reply.returned_text) +
+        function() + " returned " + sanitised(answer.reply.returned_text) +
             (answer.reply.sync_error != kSuccess
                  ? "\nand the device failed: " + sanitised(answer.reply.sync_error_text)
                  : ""));
   if (answer.reply.launches > 0)
     fail(shape, "contract", "the error was returned, but only after a kernel had been launched");
-  if (!output_untouched(answer))
-    fail(shape, "contract", "the error was returned, but O had been written");
+  const std::string touched = touched_output(answer);
+  if (!touched.empty())
+    fail(shape, "contract", "the error was returned, but " + touched + " had been written");
 }
 
 void Check::refuses_or_values(const Case& shape, const std::string& what, int error) {
@@ -139,13 +152,13 @@ void Check::refuses_or_values(const Case& shape, const std::string& what, int er
     if (answer.reply.returned != kSuccess) return expect_refusal(shape, answer, {error});
     examine_errors(shape, answer);
     examine_memory(problem, answer);
-    examine_values(problem, answer, {});  // no diagnosis: the feature is not asked for
+    examine_outputs(problem, answer, {});  // no diagnosis: the feature is not asked for
   } catch (Failure& failure) {
     failure.kind = "contract";
     failure.headline = what + ": " + error_names({error}) + " is expected";
     if (answer.reply.returned == kSuccess)
       failure.details =
-          "attention_forward returned cudaSuccess, and a wrong result\n" + failure.details;
+          function() + " returned cudaSuccess, and a wrong result\n" + failure.details;
     throw;
   }
 }
@@ -164,12 +177,13 @@ void Check::good_manners(const Case& shape) {
   if (reply.device_syncs > 0)
     fail(
         shape, "contract",
-        "attention_forward calls cudaDeviceSynchronize(): a launcher leaves waiting to its caller");
+        function() + " calls cudaDeviceSynchronize(): a launcher leaves waiting to its caller");
   if (reply.last_error != kSuccess)
     fail(
         shape, "contract",
-        "attention_forward returned cudaSuccess, but left an error behind for the next "
-        "cudaGetLastError(): " +
+        function() +
+            " returned cudaSuccess, but left an error behind for the next "
+            "cudaGetLastError(): " +
             sanitised(reply.last_error_text));
 }
 
@@ -255,7 +269,7 @@ MemoryGrowth Check::measure_memory(Case shape) {
     const Answer answer = call(problem, {.dry_run = true});
     const protocol::Reply& reply = answer.reply;
     if (reply.returned != kSuccess) {
-      std::string details = "attention_forward returned " + sanitised(reply.returned_text);
+      std::string details = function() + " returned " + sanitised(reply.returned_text);
       if (reply.failed_bytes > 0) {
         details += "\nan allocation of " + with_commas(reply.failed_bytes) + " bytes failed";
         if (reply.failed_bytes > std::uint64_t{1} << 46)
@@ -305,7 +319,8 @@ Answer Check::call_sampled(const Problem& problem, Ask ask) {
   if (reply.failed_bytes > 0 && reply.failed_bytes < kMostBytes)
     not_run("this machine cannot reserve " + bytes_words(reply.failed_bytes));
   examine_errors(problem.shape, answer);
-  if (reply.launches != 1)
+  // The kernels of a backward pass hand over what belongs to one head, which their last blocks work on together.
+  if (reply.launches != 1 && !is_backward())
     not_run(format(
         "%s kernels are launched, and the last blocks of one do not do the work that those of the "
         "next need",
@@ -339,9 +354,13 @@ void Check::last_head(const Case& one_head, int heads) {
   const auto elements = std::max(one_head.q_elements(), one_head.kv_elements()) * heads;
   try {
     const Answer answer = call_sampled(problem, {.last_of_heads = heads});
-    const std::vector<std::int64_t> rows = written_rows(one_head, answer, 0);
-    if (rows.empty()) not_run("the last blocks of the launch write nothing of the last head");
-    examine_values(problem, answer, {}, rows);
+    if (is_backward()) {
+      examine_written_gradients(problem, answer);
+    } else {
+      const std::vector<std::int64_t> rows = written_rows(one_head, answer, 0);
+      if (rows.empty()) not_run("the last blocks of the launch write nothing of the last head");
+      examine_values(problem, answer, {}, rows);
+    }
   } catch (Failure& failure) {
     failure.headline =
         format("the last of %s heads, ", with_commas(heads).c_str()) + failure.headline;
@@ -354,6 +373,23 @@ void Check::last_head(const Case& one_head, int heads) {
     not_run("this machine cannot reserve tensors of " + bytes_words(4 * elements));
   }
   note("tensors of more than 2^31 elements");
+}
+
+void Check::values_of_last_blocks(const Case& shape) {
+  if (!on_cpu()) return values(shape);
+  const Problem problem = draw_next(shape);
+  std::optional<Answer> answer;
+  try {
+    answer = call(problem, {.sample_blocks = true});
+    examine_errors(shape, *answer);
+  } catch (const Failure& failure) {
+    if (failure.kind != "hang") throw;  // a block may wait for another one
+  }
+  if (!answer || answer->reply.launches != 1) return values(shape);
+  if (answer->reply.sampled_count == 0) return;  // so few blocks that no grid is too small for them
+  examine_memory(problem, *answer);
+  const std::vector<std::int64_t> rows = written_rows(shape, *answer, 0);
+  if (!rows.empty()) examine_values(problem, *answer, workshop_.evidence, rows);
 }
 
 void Check::repeats(const std::vector<Case>& shapes) {
@@ -372,7 +408,6 @@ void Check::repeats(const std::vector<Case>& shapes) {
   bool bits_differ = false;
   for (std::size_t run = 0; run < schedules.size(); ++run) {
     for (std::size_t n = 0; n < problems.size(); ++n) {
-      const Case& shape = shapes[n];
       const auto [schedule, seed] = schedules[run];
       const Answer answer = call(problems[n], {.schedule = schedule, .schedule_seed = seed});
       try {
@@ -390,11 +425,11 @@ void Check::repeats(const std::vector<Case>& shapes) {
         }
         throw;
       }
-      const std::vector<float> O(answer.O(), answer.O() + shape.q_elements());
+      const std::vector<float> outputs = outputs_of(answer);
       if (run == 0)
-        first[n] = O;
+        first[n] = outputs;
       else
-        bits_differ = bits_differ || O != first[n];
+        bits_differ = bits_differ || outputs != first[n];
     }
   }
   note(format(
@@ -404,9 +439,12 @@ void Check::repeats(const std::vector<Case>& shapes) {
 }
 
 void Check::also_needs(const std::string& other) {
+  if (did_not_pass(other)) not_run("needs " + other + ", which did not pass");
+}
+
+bool Check::did_not_pass(const std::string& other) const {
   const auto found = workshop_.verdicts.find(other);
-  if (found != workshop_.verdicts.end() && found->second != Verdict::kPass)
-    not_run("needs " + other + ", which did not pass");
+  return found != workshop_.verdicts.end() && found->second != Verdict::kPass;
 }
 
 void Check::note(const std::string& fact) {
@@ -427,18 +465,28 @@ void Check::finish() {
 }
 
 Problem Check::draw_next(const Case& shape) {
-  return draw(shape, derive_seed(workshop_.seed, name_, cases_++));
+  const std::uint64_t seed = derive_seed(workshop_.seed, name_, cases_++);
+  return is_backward() ? draw_backward(shape, seed) : draw(shape, seed);
 }
 
 // The whole examination, after which the case counts as one that the kernel gets right.
 void Check::examine(const Problem& problem, const Answer& answer) {
   examine_errors(problem.shape, answer);
   examine_memory(problem, answer);
-  examine_values(problem, answer, workshop_.evidence);
+  examine_outputs(problem, answer, workshop_.evidence);
   workshop_.evidence.passed.push_back({problem.shape, problem.seed});
 }
 
+void Check::examine_outputs(
+    const Problem& problem, const Answer& answer, const Evidence& evidence) {
+  if (is_backward())
+    examine_gradients(problem, answer);
+  else
+    examine_values(problem, answer, evidence);
+}
+
 Answer Check::call(const Problem& problem, Ask ask) {
+  if (!ask.operation) ask.operation = workshop_.operation;
   // Where a lesson has no LSE, it is passed in every other call only.
   if (!workshop_.has_lse && cases_ % 2 == 0) ask.null_mask |= 1u << protocol::kLSE;
   if (runner_is_checked_ || ask.dry_run || ask.sample_blocks)
@@ -456,7 +504,7 @@ Answer Check::call(const Problem& problem, Ask ask) {
 Runner& Check::runner() {
   if (runner_ == nullptr) {
     runner_ = std::make_unique<Runner>(workshop_.runner, workshop_.library, workshop_.answer_limit);
-    runner_->load();
+    runner_->load(workshop_.operation);
   }
   return *runner_;
 }

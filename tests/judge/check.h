@@ -38,7 +38,8 @@ struct Workshop {
   Seconds compile_limit{60};
   Seconds answer_limit{10};
   std::uint64_t seed = 0;
-  bool has_lse = false;                     // the lesson asks for LSE
+  protocol::Operation operation = protocol::Operation::kForward;  // that the lesson is about
+  bool has_lse = false;                                           // the lesson asks for LSE
   bool has_checked_library = false;         // the one that checked_library() builds
   int cause_searches = 0;                   // that find_cause() has made
   std::optional<Cause> cause;               // the first one that was found
@@ -50,17 +51,27 @@ class Check {
  public:
   Check(Workshop& workshop, std::string name);
 
-  // Compiles the student's file and loads the library.
+  // Compiles the student's file and loads the library, which must have the lesson's function.
   void compiles();
 
   // The launcher launches at least one kernel and nothing reports an error. Values are not looked at.
   void runs(const Case& shape);
 
-  // O is right, and nothing but O and LSE was written.
+  // O is right, and nothing but O and LSE was written. In the lesson on the backward pass: dQ, dK and dV are.
   void values(const Case& shape, const Ask& ask = {});
 
   // LSE is right; O is not looked at.
   void lse(const Case& shape, const Ask& ask = {});
+
+  // These of dV, dK and dQ are right, by number of protocol::Tensor, whatever the others are.
+  void gradients(const Case& shape, const std::vector<int>& tensors);
+
+  // These of delta, dP and dS are right, as attention_backward_stages tells them. Of a file without that function: dQ or
+  // dK is right.
+  void stage(const Case& shape, const std::vector<int>& tensors);
+
+  // If the file has a forward pass as well, that one keeps no memory for the backward pass.
+  void forward_holds_no_memory(const Case& shape);
 
   // As values(), with nullptr for LSE.
   void values_without_lse(const Case& shape);
@@ -98,6 +109,10 @@ class Check {
   // and the other heads hold nothing. CPU device only.
   void last_head(const Case& one_head, int heads);
 
+  // As values(), of the last blocks alone where a launch has very many: for more heads than a grid's y and z can count,
+  // with blocks that have tiles for many more queries than there are.
+  void values_of_last_blocks(const Case& shape);
+
   // The same cases again and again, under every schedule of the device. All runs have to be right; a difference in
   // the last bits is only mentioned.
   void repeats(const std::vector<Case>& shapes);
@@ -118,8 +133,16 @@ class Check {
   // shape; N follows from the size of the kernel's tiles.
   void skips_tiles(Case shape);
 
+  // The work is divided as FlashAttention-2 divides it: everything that partition_rule.h has.
+  void divides_work();
+
+  // The file is at least so many times as fast as another one of the learner's, which lies beside it. GPU only, and only
+  // if the other one is there and right.
+  void is_faster_than(const Case& shape, const std::string& other_file, double times);
+
   // Gives up if a check that is no prerequisite did not pass: what follows would only repeat its message.
   void also_needs(const std::string& other);
+  bool did_not_pass(const std::string& other) const;  // false if it was not made
 
   bool on_cpu() const { return workshop_.device == "cpu"; }
 
@@ -138,12 +161,18 @@ class Check {
   void finish();
 
  private:
+  bool is_backward() const { return workshop_.operation == protocol::Operation::kBackward; }
+  std::string function() const { return protocol::function_name(workshop_.operation); }
   Problem draw_next(const Case& shape);
   void examine(const Problem& problem, const Answer& answer);
+  void examine_outputs(const Problem& problem, const Answer& answer, const Evidence& evidence);
+  void examine_written_gradients(const Problem& problem, const Answer& answer);
   Answer call(const Problem& problem, Ask ask);
   Runner& runner();
   void start_checked_runner();
   std::optional<SafetyFinding> search_last_call();
+  Answer counted_call(const Case& shape);
+  double median_milliseconds(Runner& runner, const Problem& problem);
   protocol::Counts counted(const Case& shape);
   void expect_refusal(const Case& shape, const Answer& answer, const std::vector<int>& errors);
   Answer call_sampled(const Problem& problem, Ask ask);

@@ -76,7 +76,7 @@ void Check::start_checked_runner() {
   finish();
   runner_ = std::make_unique<Runner>(workshop_.runner, library, workshop_.answer_limit);
   runner_is_checked_ = true;
-  runner_->load();
+  runner_->load(workshop_.operation);
 }
 
 void Check::is_safe(const std::vector<Case>& shapes) {
@@ -93,8 +93,8 @@ void Check::is_safe(const std::vector<Case>& shapes) {
   }
 }
 
-// The counts of one call whose result is right: a kernel that does something else in the checked build is not counted.
-protocol::Counts Check::counted(const Case& shape) {
+// A call whose result is right: a kernel that does something else in the checked build is not counted.
+Answer Check::counted_call(const Case& shape) {
   if (!on_cpu()) not_run("only the CPU device counts accesses");
   also_needs("safety");
   if (!runner_is_checked_) start_checked_runner();
@@ -103,8 +103,10 @@ protocol::Counts Check::counted(const Case& shape) {
   examine(problem, answer);
   if (answer.reply.counted == 0)
     throw InternalError("the checked build of the kernel was not counted");
-  return answer.reply.counts;
+  return answer;
 }
+
+protocol::Counts Check::counted(const Case& shape) { return counted_call(shape).reply.counts; }
 
 void Check::shares_keys(const Case& shape, int most_trips) {
   const TrafficVerdict verdict = judge_passes(shape, counted(shape), most_trips);

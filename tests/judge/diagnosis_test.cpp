@@ -124,11 +124,36 @@ TEST(Diagnosis, MistakesWithTheMaskShowInCausalCasesOnly) {
     EXPECT_TRUE(simulate(mistake, problem, all_rows(problem.shape)).empty()) << mistake.slug;
 }
 
+TEST(Diagnosis, RecognisesMistakesInTheDivisionOfTheWork) {
+  const auto some_size = [](int tile) { return tile == 0 || tile == 32 || tile == 64; };
+  std::vector<Mistake> mistakes;
+  for (const Mistake& mistake : partitioned_mistakes())
+    if (some_size(mistake.tile_queries) && some_size(mistake.tile_keys))
+      mistakes.push_back(mistake);
+  const Case grouped = {.batch = 2, .heads = 8, .heads_kv = 4, .N_q = 9, .N_k = 40, .d = 8};
+  expect_recognised(
+      mistakes, bank_with({naive_mistakes(), causal_mistakes(), partitioned_mistakes()}),
+      {draw(grouped, 47), draw(with_scale({.N_q = 256, .N_k = 100, .d = 4}, 2), 47),
+       draw({.N_q = 256, .N_k = 256, .d = 4, .causal = true}, 47),
+       draw({.N_q = 192, .N_k = 256, .d = 4, .causal = true}, 47)});
+}
+
+TEST(Diagnosis, MistakesWithGroupedHeadsShowThereOnly) {
+  const auto shows = [](const Case& c) {
+    const Problem problem = draw(c, 48);
+    return !simulate({.kv_head = KvHead::kModulo}, problem, all_rows(c)).empty();
+  };
+  EXPECT_TRUE(shows({.heads = 4, .heads_kv = 2, .N_q = 3, .N_k = 5, .d = 4}));
+  EXPECT_FALSE(shows({.heads = 4, .N_q = 3, .N_k = 5, .d = 4}));
+  EXPECT_FALSE(shows({.heads = 4, .heads_kv = 1, .N_q = 3, .N_k = 5, .d = 4}));
+}
+
 TEST(Diagnosis, WithoutAMistakeTheSimulationIsRight) {
   for (Case c :
        {Case{.N_q = 40, .N_k = 70, .d = 8, .causal = true},
         Case{.heads = 2, .N_q = 70, .N_k = 40, .d = 8, .causal = true},
-        Case{.N_q = 33, .N_k = 40, .d = 8}})
+        Case{.N_q = 33, .N_k = 40, .d = 8},
+        Case{.batch = 2, .heads = 6, .heads_kv = 2, .N_q = 9, .N_k = 20, .d = 8}})
     for (const Family family : kAllFamilies) {
       c.inputs = family;
       const Problem problem = draw(c, 46);
@@ -191,9 +216,9 @@ Comparison with_unwritten(const Problem& problem, const std::vector<std::int64_t
 TEST(Diagnosis, RowsBehindTheLastWholeBlockMeanAGridThatIsTooSmall) {
   const Problem problem = draw({.heads = 2, .N_q = 100, .N_k = 4, .d = 2}, 24);
   const Comparison comparison = with_unwritten(problem, {96, 97, 98, 99, 196, 197, 198, 199});
-  EXPECT_EQ(diagnose_unwritten(problem.shape, comparison).slug, "grid-too-small");
+  EXPECT_EQ(diagnose_unwritten({problem.shape, protocol::kO}, comparison).slug, "grid-too-small");
   EXPECT_EQ(
-      describe_rows(problem.shape, comparison),
+      describe_rows({problem.shape, protocol::kO}, comparison),
       "never written: 8 of 200 rows, q = 96..99 of every head");
 }
 
@@ -202,9 +227,10 @@ TEST(Diagnosis, WholeHeadsMeanAGridThatMissesHeads) {
   std::vector<std::int64_t> rows(9);
   std::iota(rows.begin(), rows.end(), 3);
   const Comparison comparison = with_unwritten(problem, rows);
-  EXPECT_EQ(diagnose_unwritten(problem.shape, comparison).slug, "grid-misses-heads");
   EXPECT_EQ(
-      describe_rows(problem.shape, comparison),
+      diagnose_unwritten({problem.shape, protocol::kO}, comparison).slug, "grid-misses-heads");
+  EXPECT_EQ(
+      describe_rows({problem.shape, protocol::kO}, comparison),
       "never written: 9 of 12 rows, in heads 1..3 of 4 (counted over all batches)");
 }
 
@@ -213,13 +239,15 @@ TEST(Diagnosis, WrongRowsBesideUnwrittenOnesAreNotAGridThatIsTooSmall) {
   std::vector<float> O = right_variants()[0].run(problem);
   O[0] = 100;
   for (int n = 3 * 2; n < 6 * 2; ++n) O[n] = std::bit_cast<float>(kFiller);
-  EXPECT_EQ(diagnose_unwritten(problem.shape, compare(problem, O.data(), kFiller)).slug, "");
+  EXPECT_EQ(
+      diagnose_unwritten({problem.shape, protocol::kO}, compare(problem, O.data(), kFiller)).slug,
+      "");
 }
 
 TEST(Diagnosis, AnOutputThatWasNeverTouchedIsNamed) {
   const Problem problem = draw({.N_q = 3, .N_k = 4, .d = 2}, 26);
   EXPECT_EQ(
-      diagnose_unwritten(problem.shape, with_unwritten(problem, {0, 1, 2})).slug,
+      diagnose_unwritten({problem.shape, protocol::kO}, with_unwritten(problem, {0, 1, 2})).slug,
       "output-never-written");
 }
 
@@ -228,7 +256,7 @@ TEST(Diagnosis, DescribesColumns) {
   std::vector<float> O = right_variants()[0].run(problem);
   for (int row = 0; row < 3; ++row) O[row * 8 + 6] = O[row * 8 + 7] = 100;
   EXPECT_EQ(
-      describe_rows(problem.shape, compare(problem, O.data(), kFiller)),
+      describe_rows({problem.shape, protocol::kO}, compare(problem, O.data(), kFiller)),
       "wrong: 3 of 3 rows; only elements k = 6, 7 of a row");
 }
 

@@ -16,11 +16,6 @@ using protocol::Reply;
 
 constexpr int kReportLines = 12;
 
-// Half and bfloat16 arithmetic stay below, a wrong formula above: it changes an output of N_k keys by at least about
-// 1 / sqrt(N_k), relatively.
-constexpr double kLostPrecision = 5e-3;
-constexpr double kWrongFormula = 1e5;  // times the bound
-
 constexpr char kEmptyRow[] = "this row sees no key: O is 0";
 
 [[noreturn]] void fail(
@@ -44,9 +39,6 @@ const char* kind_of_error(int error) {
       return "launch error";
   }
 }
-
-// printf writes a NaN's sign.
-std::string number_words(double value) { return std::isnan(value) ? "nan" : format("%.5g", value); }
 
 bool device_fault(int error) { return std::string(kind_of_error(error)) != "launch error"; }
 
@@ -108,49 +100,53 @@ GuardDamage guard_damage(const Answer& answer, int tensor, const float* buffer) 
   return damage;
 }
 
-void examine_guards(const Case& c, const Answer& answer, int tensor, const float* buffer) {
-  const GuardDamage damage = guard_damage(answer, tensor, buffer);
+void examine_guards(const Case& c, const Answer& answer, int tensor) {
+  const GuardDamage damage = guard_damage(answer, tensor, answer.buffer(tensor));
   if (damage.before + damage.behind == 0) return;
-  const char* const name = tensor == protocol::kO ? "O" : "LSE";
-  const int row = tensor == protocol::kO ? c.d : 1;
+  const RowsOf rows(c, tensor);
+  const int length = c.row_length(tensor);
   std::string details = format(
       "%s floats outside %s were overwritten", with_commas(damage.before + damage.behind).c_str(),
-      name);
+      rows.name.c_str());
   if (damage.behind > 0)
     details += format(
-        "\nbehind its end: rows q = %lld..%lld of the last head, which has rows 0..%d",
-        static_cast<long long>(c.N_q + damage.first_behind / row),
-        static_cast<long long>(c.N_q + damage.last_behind / row), c.N_q - 1);
+        "\nbehind its end: rows %s = %lld..%lld of the last head, which has rows 0..%lld",
+        rows.index, static_cast<long long>(rows.per_head + damage.first_behind / length),
+        static_cast<long long>(rows.per_head + damage.last_behind / length),
+        static_cast<long long>(rows.per_head - 1));
   if (damage.before > 0)
     details += format(
         "\nbefore its start: the nearest %lld floats before",
         static_cast<long long>(damage.nearest_before));
   Diagnosis diagnosis;
-  if (damage.behind > 0 && damage.before == 0 && tensor == protocol::kO)
+  if (damage.behind > 0 && damage.before == 0 && length > 1)
     diagnosis = {
         "row-guard-missing",
-        "threads without a query write: which threads of the last block have one?", true};
+        rows.counts_keys
+            ? "threads without a key write: which threads of the last block have one?"
+            : "threads without a query write: which threads of the last block have one?",
+        true};
   fail(c, "out of bounds", details, diagnosis);
 }
 
 }  // namespace
 
-std::string element_name(const Case& c, std::int64_t row, int k) {
-  const std::int64_t head = row / c.N_q;
-  return format(
-      "O[b=%lld h=%lld q=%lld k=%d]", static_cast<long long>(head / c.heads),
-      static_cast<long long>(head % c.heads), static_cast<long long>(row % c.N_q), k);
-}
-
-std::string lse_name(const Case& c, std::int64_t row) {
-  const std::int64_t head = row / c.N_q;
-  return format(
-      "LSE[b=%lld h=%lld q=%lld]", static_cast<long long>(head / c.heads),
-      static_cast<long long>(head % c.heads), static_cast<long long>(row % c.N_q));
+std::string element_name(const Case& c, int tensor, std::int64_t row, int k) {
+  const RowsOf rows(c, tensor);
+  const std::int64_t head = row / rows.per_head;
+  std::string name = format(
+      "%s[b=%lld h=%lld %s=%lld", rows.name.c_str(),
+      static_cast<long long>(head / rows.heads_of_batch),
+      static_cast<long long>(head % rows.heads_of_batch), rows.index,
+      static_cast<long long>(row % rows.per_head));
+  if (tensor == protocol::kLSE || tensor == protocol::kDelta) return name + "]";
+  const bool of_pairs = tensor == protocol::kGradP || tensor == protocol::kGradS;
+  return name + format(" %s=%d]", of_pairs ? "j" : "k", k);
 }
 
 void examine_errors(const Case& c, const Answer& answer) {
   const Reply& reply = answer.reply;
+  const std::string function = protocol::function_name(answer.request.operation);
   const struct {
     int error;
     const char* text;
@@ -164,13 +160,24 @@ void examine_errors(const Case& c, const Answer& answer) {
     if (device_fault(error))
       fail(c, kind_of_error(error), "the kernel failed: " + sanitised(text) + report_lines(reply));
 
-  if (reply.returned == kNotSupported && c.causal)
+  if (reply.returned == kNotSupported && c.kv_heads() != c.heads)
     fail(
         c, "not supported",
         "attention_forward returned " + sanitised(reply.returned_text) +
-            "\ncausal = true is not supported; it is what this lesson is about");
+            format(
+                "\nnum_heads = %d with num_heads_kv = %d is not supported; it is what this lesson "
+                "is "
+                "about",
+                c.heads, c.kv_heads()));
+  if (reply.returned == kNotSupported && c.causal)
+    fail(
+        c, "not supported",
+        function + " returned " + sanitised(reply.returned_text) +
+            (answer.request.operation == protocol::Operation::kForward
+                 ? "\ncausal = true is not supported; it is what this lesson is about"
+                 : "\ncausal = true has to be supported from lesson 05 on"));
   if (reply.returned != kSuccess) {
-    std::string details = "attention_forward returned " + sanitised(reply.returned_text);
+    std::string details = function + " returned " + sanitised(reply.returned_text);
     if (reply.failed_bytes > 0)
       details += "\nan allocation of " + with_commas(reply.failed_bytes) + " bytes failed";
     if (reply.launch_failed != kSuccess) details += "\nthe launch was " + launch_words(reply);
@@ -180,17 +187,16 @@ void examine_errors(const Case& c, const Answer& answer) {
     fail(
         c, "launch error",
         "the kernel never ran: " + sanitised(reply.launch_failed_text) + "\nthe launch was " +
-            launch_words(reply) +
-            "\nattention_forward returned cudaSuccess all the same; a launch returns nothing, its "
-            "error "
-            "waits in cudaGetLastError()" +
+            launch_words(reply) + "\n" + function +
+            " returned cudaSuccess all the same; a launch returns nothing, its error waits in "
+            "cudaGetLastError()" +
             report_lines(reply));
   if (reply.sync_error != kSuccess)
     fail(
         c, "launch error",
         "the device failed: " + sanitised(reply.sync_error_text) + report_lines(reply));
   if (reply.launches == 0 && c.q_elements() > 0 && c.kv_elements() > 0)
-    fail(c, "launch error", "no kernel was launched, and attention_forward returned cudaSuccess");
+    fail(c, "launch error", "no kernel was launched, and " + function + " returned cudaSuccess");
 }
 
 void examine_memory(const Problem& problem, const Answer& answer) {
@@ -198,19 +204,20 @@ void examine_memory(const Problem& problem, const Answer& answer) {
   if (!answer.reply.outputs_read)
     fail(c, "crash", "the outputs could not be copied back from the device");
 
-  const char* const names[] = {"Q", "K", "V"};
-  const std::vector<float>* const inputs[] = {
-      &problem.inputs.Q, &problem.inputs.K, &problem.inputs.V};
-  for (int t = protocol::kQ; t <= protocol::kV; ++t) {
+  const protocol::Operation operation = answer.request.operation;
+  for (int t = 0; t < protocol::kTensors; ++t) {
+    if (!protocol::is_input(operation, t)) continue;
     std::vector<float> buffer(protocol::buffer_floats(answer.request, t));
-    protocol::fill_buffer(answer.request, t, inputs[t]->data(), buffer.data());
+    protocol::fill_buffer(answer.request, t, problem.inputs.tensor(t).data(), buffer.data());
     if (answer.reply.input_hash[t] != protocol::hash_floats(buffer.data(), buffer.size()))
       fail(
           c, "out of bounds",
-          format("%s, which is an input, or the memory just around it was written", names[t]));
+          format(
+              "%s, which is an input, or the memory just around it was written",
+              protocol::tensor_name(t)));
   }
-  examine_guards(c, answer, protocol::kO, answer.O_buffer());
-  examine_guards(c, answer, protocol::kLSE, answer.LSE_buffer());
+  for (int t = 0; t < protocol::kTensors; ++t)
+    if (protocol::is_output(operation, t)) examine_guards(c, answer, t);
 }
 
 void examine_values(
@@ -222,12 +229,12 @@ void examine_values(
   const Comparison comparison =
       rows.empty() ? compare(problem, O, filler) : compare_rows(problem, O, filler, rows);
   if (comparison.accepted()) return;
-  const std::string pattern = describe_rows(c, comparison);
+  const std::string pattern = describe_rows({c, protocol::kO}, comparison);
 
   if (comparison.never_written > 0) {
     const Element& first = comparison.first_never_written;
-    const Diagnosis diagnosis = diagnose_unwritten(c, comparison);
-    std::string details = element_name(c, first.row, first.k) +
+    const Diagnosis diagnosis = diagnose_unwritten({c, protocol::kO}, comparison);
+    std::string details = element_name(c, protocol::kO, first.row, first.k) +
                           " still holds the NaN that was there before the launch\n" + pattern;
     fail(c, "never written", details, diagnosis);
   }
@@ -237,7 +244,7 @@ void examine_values(
     if (diagnosis.slug.empty()) diagnosis = diagnose(problem, O, comparison, evidence);
     const ReferenceRow reference = reference_row(problem, first.row);
     std::string details = format(
-        "%s = %s, expected %.5g\n", element_name(c, first.row, first.k).c_str(),
+        "%s = %s, expected %.5g\n", element_name(c, protocol::kO, first.row, first.k).c_str(),
         number_words(first.got).c_str(), first.expected);
     details += problem.visible_keys(first.row) == 0
                    ? kEmptyRow
@@ -250,12 +257,12 @@ void examine_values(
 
   const Element& worst = comparison.worst;
   const Diagnosis diagnosis = diagnose(problem, O, comparison, evidence);
-  const bool precision = !diagnosis.confident && worst.ratio < kWrongFormula &&
-                         relative_error(problem, O, comparison) < kLostPrecision;
+  const bool precision =
+      !diagnosis.confident && only_digits_lost(worst.ratio, relative_error(problem, O, comparison));
   std::string details = format(
       "%s = %.5g, expected %.5g   (error %.2g times the rounding bound)\n%s",
-      element_name(c, worst.row, worst.k).c_str(), static_cast<double>(worst.got), worst.expected,
-      worst.ratio, pattern.c_str());
+      element_name(c, protocol::kO, worst.row, worst.k).c_str(), static_cast<double>(worst.got),
+      worst.expected, worst.ratio, pattern.c_str());
   if (problem.visible_keys(worst.row) == 0) details += std::string("\n") + kEmptyRow;
   if (precision) details += "\nall errors are small: the formula is right, digits are lost";
   fail(c, precision ? "precision" : "wrong values", details, diagnosis);
@@ -266,7 +273,7 @@ void examine_lse(const Problem& problem, const Answer& answer) {
   const float* const LSE = answer.LSE();
   const Comparison comparison = compare_lse(problem, LSE, protocol::filler_bits(protocol::kLSE));
   if (comparison.accepted()) return;
-  const std::string pattern = describe_rows(c, comparison);
+  const std::string pattern = describe_rows({c, protocol::kLSE}, comparison);
 
   if (comparison.never_written > 0) {
     Diagnosis diagnosis;
@@ -274,7 +281,7 @@ void examine_lse(const Problem& problem, const Answer& answer) {
       diagnosis = {"lse-never-written", "the kernel writes nothing to LSE", true};
     fail(
         c, "never written",
-        lse_name(c, comparison.first_never_written.row) +
+        element_name(c, protocol::kLSE, comparison.first_never_written.row, 0) +
             " still holds the NaN that was there before the launch\n" + pattern,
         diagnosis);
   }
@@ -283,8 +290,8 @@ void examine_lse(const Problem& problem, const Answer& answer) {
   const Element& element = not_finite ? comparison.first_not_finite : comparison.worst;
   const ReferenceRow reference = reference_row(problem, element.row);
   std::string details = format(
-      "%s = %s, expected %s", lse_name(c, element.row).c_str(), number_words(element.got).c_str(),
-      number_words(element.expected).c_str());
+      "%s = %s, expected %s", element_name(c, protocol::kLSE, element.row, 0).c_str(),
+      number_words(element.got).c_str(), number_words(element.expected).c_str());
   if (!not_finite && std::isfinite(element.expected))
     details += format("   (error %.2g times the rounding bound)", element.ratio);
   if (problem.visible_keys(element.row) == 0)
@@ -298,12 +305,17 @@ void examine_lse(const Problem& problem, const Answer& answer) {
       diagnose_lse(problem, LSE, comparison));
 }
 
-bool output_untouched(const Answer& answer) {
-  const float* const O = answer.O();
-  const std::uint64_t count = answer.request.elements[protocol::kO];
-  return std::all_of(O, O + count, [](const float& value) {
-    return std::bit_cast<std::uint32_t>(value) == protocol::filler_bits(protocol::kO);
-  });
+std::string touched_output(const Answer& answer) {
+  for (int t = 0; t < protocol::kTensors; ++t) {
+    if (t == protocol::kLSE || !protocol::is_output(answer.request.operation, t)) continue;
+    const float* const values = answer.tensor(t);
+    const bool untouched =
+        std::all_of(values, values + answer.request.elements[t], [&](const float& value) {
+          return std::bit_cast<std::uint32_t>(value) == protocol::filler_bits(t);
+        });
+    if (!untouched) return protocol::tensor_name(t);
+  }
+  return "";
 }
 
 }  // namespace judge

@@ -42,12 +42,11 @@ void examine_values(
 // The same for LSE, which has to be -inf in a row that sees no key.
 void examine_lse(const Problem& problem, const Answer& answer);
 
-// True if every element of O still holds what it held before the call.
-bool output_untouched(const Answer& answer);
+// The name of the first output of which an element no longer holds what it held before the call; LSE does not count,
+// which a lesson may not have. "" if there is none.
+std::string touched_output(const Answer& answer);
 
-// "O[b=0 h=1 q=16 k=3]"
-std::string element_name(const Case& shape, std::int64_t row, int k);
-// "LSE[b=0 h=1 q=16]"
-std::string lse_name(const Case& shape, std::int64_t row);
+// "O[b=0 h=1 q=16 k=3]", "LSE[b=0 h=1 q=16]", "dK[b=0 h=1 j=16 k=3]", "dS[b=0 h=1 q=16 j=3]"
+std::string element_name(const Case& shape, int tensor, std::int64_t row, int k);
 
 }  // namespace judge

@@ -21,11 +21,9 @@ Answer right_answer(const Problem& problem) {
   answer.request = make_request(problem.shape, {}, 1);
   answer.reply.launches = 1;
   answer.reply.outputs_read = 1;
-  const std::vector<float>* const inputs[] = {
-      &problem.inputs.Q, &problem.inputs.K, &problem.inputs.V};
-  for (int t = 0; t < 3; ++t) {
+  for (int t = protocol::kQ; t <= protocol::kV; ++t) {
     std::vector<float> buffer(protocol::buffer_floats(answer.request, t));
-    protocol::fill_buffer(answer.request, t, inputs[t]->data(), buffer.data());
+    protocol::fill_buffer(answer.request, t, problem.inputs.tensor(t).data(), buffer.data());
     answer.reply.input_hash[t] = protocol::hash_floats(buffer.data(), buffer.size());
   }
   const std::uint64_t O_floats = protocol::buffer_floats(answer.request, protocol::kO);

@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "random.h"
+#include "reference.h"
+#include "runner/protocol.h"
 
 namespace judge {
 namespace {
@@ -78,7 +80,58 @@ void set_one_hot(const Case& c, Random& random, Inputs& inputs) {
   }
 }
 
+// dO, row by row: for the row of head and query i.
+void draw_upstream(const Case& c, Random& random, Inputs* inputs) {
+  inputs->dO.resize(c.q_elements());
+  fill_normal(inputs->dO, random);
+  const auto scale_rows = [&](auto factor) {
+    for (std::size_t n = 0; n < inputs->dO.size(); ++n)
+      inputs->dO[n] *= static_cast<float>(factor(static_cast<int>(n / c.d % c.N_q)));
+  };
+  switch (c.upstream) {
+    case Upstream::kRandn:
+      break;
+    case Upstream::kEqualsO:
+      inputs->dO = inputs->O;
+      break;
+    case Upstream::kRowTag:
+      for (std::size_t n = 0; n < inputs->dO.size(); ++n)
+        inputs->dO[n] = static_cast<float>(n / c.d % c.N_q + 1);
+      break;
+    case Upstream::kRising:
+      scale_rows([&](int i) { return std::pow(1e4, static_cast<double>(i) / c.N_q); });
+      break;
+    case Upstream::kOneRow:
+      scale_rows([&](int i) { return i == c.N_q / 2 ? 1 : 0; });
+      break;
+    case Upstream::kCancel:
+      for (std::size_t n = 0; n < inputs->dO.size(); ++n)
+        inputs->dO[n] += n / c.d % c.N_q % 2 == 0 ? 1000.0f : -1000.0f;
+      break;
+    case Upstream::kDenorm:
+      scale_rows([](int) { return 1e-39; });
+      break;
+  }
+}
+
 }  // namespace
+
+const std::vector<float>& Inputs::tensor(int number) const {
+  switch (number) {
+    case protocol::kQ:
+      return Q;
+    case protocol::kK:
+      return K;
+    case protocol::kV:
+      return V;
+    case protocol::kO:
+      return O;
+    case protocol::kLSE:
+      return LSE;
+    default:
+      return dO;
+  }
+}
 
 std::int64_t Problem::kv_head(std::int64_t row) const {
   const std::int64_t head = row / shape.N_q;
@@ -154,6 +207,23 @@ Problem draw(const Case& c, std::uint64_t seed) {
       fill_normal(inputs.V, random, 1e-39f);
       break;
   }
+  return problem;
+}
+
+Problem draw_backward(const Case& c, std::uint64_t seed) {
+  Problem problem = draw(c, seed);
+  Inputs& inputs = problem.inputs;
+  inputs.O.resize(c.q_elements());
+  inputs.LSE.resize(c.q_elements() > 0 ? c.rows() : 0);
+  // A shape that is to be refused has none.
+  const bool has_result = c.kv_heads() > 0 && c.heads % c.kv_heads() == 0 && c.N_k >= 0;
+  for (std::size_t row = 0; has_result && row < inputs.LSE.size(); ++row) {
+    const ReferenceRow reference = reference_row(problem, static_cast<std::int64_t>(row));
+    inputs.LSE[row] = static_cast<float>(reference.LSE);
+    for (int k = 0; k < c.d; ++k) inputs.O[row * c.d + k] = static_cast<float>(reference.O[k]);
+  }
+  Random random(derive_seed(seed, "dO", 0));
+  draw_upstream(c, random, &inputs);
   return problem;
 }
 

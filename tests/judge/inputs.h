@@ -12,6 +12,13 @@ struct Inputs {
   std::vector<float> Q;  // [batch, heads, N_q, d]
   std::vector<float> K;  // [batch, heads_kv, N_k, d]
   std::vector<float> V;  // [batch, heads_kv, N_k, d]
+  // For the backward pass: what a forward pass has returned, and the gradient of its output.
+  std::vector<float> O;    // [batch, heads, N_q, d]
+  std::vector<float> LSE;  // [batch, heads, N_q]
+  std::vector<float> dO;   // [batch, heads, N_q, d]
+
+  // By number of protocol::Tensor.
+  const std::vector<float>& tensor(int number) const;
 };
 
 // A case with its data.
@@ -30,5 +37,8 @@ struct Problem {
 };
 
 Problem draw(const Case& shape, std::uint64_t seed);
+
+// The same with O and LSE, the reference's in float32, and dO of the family that the case asks for.
+Problem draw_backward(const Case& shape, std::uint64_t seed);
 
 }  // namespace judge

@@ -326,6 +326,7 @@ int lesson_main(int argc, char** argv, const Lesson& lesson) {
   workshop.runner = kBuildRunner;
   workshop.compiler = split(kBuildCompiler, ';');
   workshop.seed = this_run.options.seed;
+  workshop.operation = lesson.operation;
   workshop.has_lse = lesson.has_lse;
   workshop.evidence.bank = lesson.mistakes;
 

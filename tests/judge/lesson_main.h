@@ -27,6 +27,7 @@ struct Lesson {
   std::map<std::string, std::string> gaps;
   bool has_lse = false;  // LSE is asked for, and passed
   std::vector<Mistake> mistakes = naive_mistakes();
+  protocol::Operation operation = protocol::Operation::kForward;
   std::string number() const { return name.substr(0, 2); }
 };
 

@@ -76,7 +76,8 @@ class Simulation {
     std::vector<float> O;
     O.reserve(rows.size() * c_.d);
     for (const std::int64_t written : rows) {
-      const std::int64_t row = mistake_.output_heads_inside ? row_behind(written) : written;
+      const std::int64_t row = row_behind(written);
+      if (row < 0) return {};
       const std::vector<float> p = mistake_.over_queries ? weights_over_queries(row) : weights(row);
       // Without a single key, 0 / 0 is left.
       const bool no_key = end_key_ == first_key_;
@@ -95,11 +96,43 @@ class Simulation {
  private:
   std::int64_t head(std::int64_t row) const { return row / c_.N_q; }
 
-  // The row whose result lands in this one if O is written as [batch, seq_len, heads, d].
+  // The row whose result lands in this one; -1 if nobody knows what does.
   std::int64_t row_behind(std::int64_t written) const {
+    if (mistake_.reversed_tiles_of > 0) {
+      const std::int64_t i = mirrored(written % c_.N_q, mistake_.reversed_tiles_of);
+      return i < c_.N_q ? head(written) * c_.N_q + i : -1;
+    }
+    if (!mistake_.output_heads_inside) return written;
+    // O is written as [batch, seq_len, heads, d].
     const std::int64_t h = written % c_.heads, i = written / c_.heads % c_.N_q;
     const std::int64_t b = written / c_.heads / c_.N_q;
     return (b * c_.heads + h) * c_.N_q + i;
+  }
+
+  // The query in the same place of its tile, if the tiles of Br queries are counted from the end.
+  std::int64_t mirrored(std::int64_t i, std::int64_t Br) const {
+    const std::int64_t tiles = (c_.N_q + Br - 1) / Br;
+    return (tiles - 1 - i / Br) * Br + i % Br;
+  }
+
+  // Counted over all batches.
+  std::int64_t kv_head(std::int64_t row) const {
+    const std::int64_t b = head(row) / c_.heads, h = head(row) % c_.heads;
+    switch (mistake_.kv_head) {
+      case KvHead::kContract:
+        break;
+      case KvHead::kModulo:
+        return b * c_.kv_heads() + h % c_.kv_heads();
+      case KvHead::kByCount:
+        return b * c_.kv_heads() + h / c_.kv_heads();
+    }
+    return problem_.kv_head(row);
+  }
+
+  // Which part of a split tile a key belongs to.
+  int part_of(int j) const {
+    const int keys = mistake_.tile_keys / mistake_.parts;
+    return j % mistake_.tile_keys / keys;
   }
 
   float element(const std::vector<float>& tensor, const Line& line, std::int64_t k) const {
@@ -116,7 +149,7 @@ class Simulation {
     if (repeats) j %= mistake_.repeats_tile_of;
     return line_of(
         affected ? mistake_.kv_layout : Layout::kContract, c_.batch, c_.kv_heads(), c_.N_k, c_.N_q,
-        c_.d, problem_.kv_head(row), j);
+        c_.d, affected ? kv_head(row) : problem_.kv_head(row), j);
   }
 
   float dot(std::int64_t row, int j) const {
@@ -146,6 +179,7 @@ class Simulation {
       if (mistake_.causal) sees = j <= i + c_.N_k - c_.N_q;
       if (mistake_.own_tile_of > 0)
         sees = sees && j / mistake_.own_tile_of == i / mistake_.own_tile_of;
+      if (mistake_.split == Split::kOnePart) sees = sees && part_of(j) == mistake_.part;
       visible[j] = sees;
     }
     return visible;
@@ -188,6 +222,12 @@ class Simulation {
         return right && j / Bc < tiles_up_to(last_row + 1);
       case Mask::kTilesByIndex:
         return right && j / Bc <= i / Br;
+      case Mask::kReversedTile:
+        return j <= mirrored(i, Br) + offset;
+      case Mask::kTilesReversedBound: {
+        const std::int64_t end = std::min<std::int64_t>(mirrored(first_row, Br) + Br, c_.N_q);
+        return right && j / Bc < tiles_up_to(end + offset);
+      }
     }
     return right;
   }
@@ -220,10 +260,17 @@ class Simulation {
     if (mistake_.maximum == Maximum::kTooHigh) m = std::max(m, mistake_.maximum_start);
     if (mistake_.maximum == Maximum::kUnscaled) m = scale_ * largest_dot;
 
+    std::vector<float> part_maximum(mistake_.parts, m);
+    if (mistake_.split == Split::kUnweighted) {
+      std::fill(part_maximum.begin(), part_maximum.end(), -std::numeric_limits<float>::infinity());
+      for (int j = first_key_; j < end_key_; ++j)
+        part_maximum[part_of(j)] = std::max(part_maximum[part_of(j)], s[j]);
+    }
     std::vector<float> p(c_.N_k, 0.0f);
     float l = 0;
     for (int j = first_key_; j < end_key_; ++j) {
       if (!visible[j]) continue;
+      if (mistake_.split == Split::kUnweighted) m = part_maximum[part_of(j)];
       p[j] = power(s[j] - m);
       if (j < end_key_ - mistake_.skip_last_weights) l += p[j];
     }
@@ -353,6 +400,10 @@ std::vector<float> simulate(
   if (mistake.scale_missing && c.softmax_scale() == 1) return {};
   if (mistake.causal && c.causal) return {};
   if (mistake.only_causal() && !c.causal) return {};
+  if (mistake.kv_head != KvHead::kContract && (c.kv_heads() == 1 || c.kv_heads() == c.heads))
+    return {};
+  if (mistake.reversed_tiles_of >= c.N_q && mistake.reversed_tiles_of > 0) return {};
+  if (mistake.split != Split::kNone && c.N_k <= mistake.tile_keys / mistake.parts) return {};
   if (mistake.over_queries && c.causal) return {};
   if (mistake.mask == Mask::kNone && c.N_q == 1) return {};
   const bool one_tile = mistake.tile_keys >= c.N_k;

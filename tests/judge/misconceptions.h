@@ -54,6 +54,23 @@ enum class Mask {
   kTilesOfFirstRow,   // where the first query of the block needs no more
   kTilesTopLeft,      // N_k - N_q is forgotten
   kTilesByIndex,      // after as many tiles of keys as there are tiles of queries so far
+  // Tiles of queries are worked on from the last to the first, and one place still counts from the first.
+  kReversedTile,        // the mask
+  kTilesReversedBound,  // the bound on the tiles of keys
+};
+
+// Which of H_kv key/value heads query head h reads.
+enum class KvHead {
+  kContract,  // h / (H / H_kv)
+  kModulo,    // h % H_kv
+  kByCount,   // h / H_kv
+};
+
+// What becomes of the parts if warps split the keys of a tile.
+enum class Split {
+  kNone,        // they do not
+  kOnePart,     // one part is written, and the others are lost
+  kUnweighted,  // they are added up as if all had the same maximum
 };
 
 // What is wrong. The defaults are right.
@@ -69,6 +86,10 @@ struct Mistake {
   Layout kv_layout = Layout::kContract;
   bool only_k = false, only_v = false;  // restricts kv_layout to one of the two
   bool output_heads_inside = false;     // O is written as [batch, seq_len, heads, d]
+  KvHead kv_head = KvHead::kContract;   // restricted by only_k and only_v as well
+  int reversed_tiles_of = 0;            // O of a tile of Br queries is written to the mirrored tile
+  Split split = Split::kNone;           // of tile_keys keys
+  int parts = 1, part = 0;              // of a tile; the one that is written
   bool swap_k_and_v = false;
   Maximum maximum = Maximum::kExact;
   float maximum_start = 0;            // for kTooHigh

@@ -341,4 +341,83 @@ std::vector<Mistake> causal_mistakes() {
   return all;
 }
 
+std::vector<Mistake> partitioned_mistakes() {
+  std::vector<Mistake> all = {
+      {.slug = "log2e-without-exp2",
+       .words = "the scores are multiplied by log2(e) once too often: that factor turns exp() into "
+                "exp2(), and expf() needs none",
+       .scale_factor = 1.4426950408889634},
+  };
+  const struct {
+    const char* slug;
+    const char* words;
+    KvHead kv_head;
+  } heads[] = {
+      {"kv-head-modulo",
+       "query head h reads key/value head h % H_kv; heads that share one are neighbours: "
+       "h / (H / H_kv)",
+       KvHead::kModulo},
+      {"kv-head-by-count",
+       "query head h reads key/value head h / H_kv; a group has H / H_kv heads: h / (H / H_kv)",
+       KvHead::kByCount},
+  };
+  for (const auto& [slug, words, kv_head] : heads) {
+    all.push_back({.slug = slug, .words = words, .kv_head = kv_head});
+    all.push_back(
+        {.slug = slug,
+         .words = std::string("for K, ") + words,
+         .only_k = true,
+         .kv_head = kv_head});
+    all.push_back(
+        {.slug = slug,
+         .words = std::string("for V, ") + words,
+         .only_v = true,
+         .kv_head = kv_head});
+  }
+  for (const int Br : kTiles) {
+    all.push_back(
+        {.slug = "tile-order-output",
+         .words =
+             "the tiles of queries are taken from the last to the first, but O is written from "
+             "the first to the last",
+         .reversed_tiles_of = Br});
+    add_mask(
+        &all, {.slug = "tile-order-mask",
+               .words = "the tiles of queries are taken from the last to the first, but the mask "
+                        "counts them from the first",
+               .tile_queries = Br,
+               .mask = Mask::kReversedTile});
+    for (const int Bc : kTiles)
+      add_mask(
+          &all, {.slug = "tile-order-bound",
+                 .words = "the tiles of queries are taken from the last to the first, but how many "
+                          "tiles of keys a block needs is counted from the first",
+                 .tile_keys = Bc,
+                 .tile_queries = Br,
+                 .mask = Mask::kTilesReversedBound});
+  }
+  for (const int Bc : {32, 64, 128})
+    for (const int parts : {2, 4, 8}) {
+      for (const int part : {0, parts - 1})
+        all.push_back(
+            {.slug = "split-keys-lost",
+             .words = format(
+                 "the keys of a tile are split into %d parts, and only part %d is in the result: "
+                 "the parts are not added up",
+                 parts, part),
+             .split = Split::kOnePart,
+             .parts = parts,
+             .part = part,
+             .tile_keys = Bc});
+      all.push_back(
+          {.slug = "split-keys-unweighted",
+           .words = "the parts of the keys are added up as if they had the same maximum: each part "
+                    "of O and l first has to be multiplied by exp(m of the part - m of the row)",
+           .split = Split::kUnweighted,
+           .parts = parts,
+           .tile_keys = Bc});
+    }
+  return all;
+}
+
 }  // namespace judge

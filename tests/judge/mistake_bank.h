@@ -12,5 +12,7 @@ std::vector<Mistake> tiled_mistakes();   // that come with tiles of K and V
 std::vector<Mistake> online_mistakes();  // with a running maximum and sum
 std::vector<Mistake> vector_mistakes();  // with float4
 std::vector<Mistake> causal_mistakes();  // with the causal mask
+std::vector<Mistake>
+partitioned_mistakes();  // with grouped heads, and work divided as FlashAttention-2 does
 
 }  // namespace judge

@@ -50,7 +50,9 @@ std::string grade(const Planted& planted) {
     text += "#define PLANTED_" + word + (word.find(' ') == std::string::npos ? " 1\n" : "\n");
     at = end + 2;
   }
-  std::ofstream(source) << text << "#include \"" << JUDGE_PLANTED << "\"\n";
+  const bool partitioned = std::string(planted.lesson) == "07_work_partitioning";
+  std::ofstream(source) << text << "#include \"" << JUDGE_PLANTED
+                        << (partitioned ? "/partitioned.cu" : "/attention.cu") << "\"\n";
   Process process(
       {std::string(JUDGE_BIN) + "/" + planted.lesson + "_test", "--source", source, "--check",
        planted.check},
@@ -144,6 +146,24 @@ INSTANTIATE_TEST_SUITE_P(
         Planted{"05_causal", "skipped_tiles", "", "PASS"},
         Planted{"05_causal", "skipped_tiles", "Br 128, ONE_BLOCK", "PASS"},
         Planted{"05_causal", "skipped_tiles", "SKIPS_NOTHING", "traffic"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Lesson07, PlantedKernel,
+    ::testing::Values(
+        Planted{"07_work_partitioning", "work_partitioning", "", "PASS"},
+        Planted{"07_work_partitioning", "work_partitioning", "NO_GROUPS", "PASS"},
+        Planted{"07_work_partitioning", "work_partitioning", "SEVEN_BLOCKS", "work partitioning"},
+        Planted{"07_work_partitioning", "work_partitioning", "BLOCK_BARRIERS", "work partitioning"},
+        Planted{
+            "07_work_partitioning", "work_partitioning", "EXPONENTIALS_TWICE", "work partitioning"},
+        Planted{
+            "07_work_partitioning", "work_partitioning", "O_IN_SHARED_MEMORY", "work partitioning"},
+        Planted{"07_work_partitioning", "work_partitioning", "Bc 8", "work partitioning"},
+        Planted{"07_work_partitioning", "grouped_heads", "NO_GROUPS", "not supported"},
+        Planted{"07_work_partitioning", "grouped_heads", "GROUPS_MODULO", "wrong values"},
+        Planted{"07_work_partitioning", "many_tiles", "OUTPUT_IN_ORDER", "wrong values"},
+        Planted{"07_work_partitioning", "access_width", "SCALAR", "access width"},
+        Planted{"07_work_partitioning", "skipped_tiles", "SKIPS_NOTHING", "traffic"}));
 
 }  // namespace
 }  // namespace judge

@@ -24,16 +24,12 @@ void terminate(char (&text)[kSize]) {
 
 }  // namespace
 
-const float* Answer::O() const {
-  return buffers.data() + request.guard_floats + request.offset_floats[protocol::kO];
+const float* Answer::buffer(int tensor) const {
+  return buffers.data() + protocol::reply_floats_before(request, tensor);
 }
 
-const float* Answer::LSE_buffer() const {
-  return buffers.data() + protocol::reply_floats(request, protocol::kO);
-}
-
-const float* Answer::LSE() const {
-  return LSE_buffer() + request.guard_floats + request.offset_floats[protocol::kLSE];
+const float* Answer::tensor(int tensor) const {
+  return buffer(tensor) + request.guard_floats + request.offset_floats[tensor];
 }
 
 Request make_request(const Case& c, const Ask& ask, std::uint64_t sequence) {
@@ -48,6 +44,8 @@ Request make_request(const Case& c, const Ask& ask, std::uint64_t sequence) {
   request.seq_len_k = c.N_k;
   request.head_dim = c.d;
   request.softmax_scale = c.softmax_scale();
+  const protocol::Operation operation = ask.operation.value_or(protocol::Operation::kForward);
+  request.operation = operation;
   request.flags = (c.causal ? protocol::kCausal : 0u) | (ask.dry_run ? protocol::kDryRun : 0u) |
                   (ask.sample_blocks ? protocol::kSampleBlocks : 0u) |
                   (ask.count ? protocol::kCount : 0u) | (ask.bare ? protocol::kBare : 0u) |
@@ -55,13 +53,11 @@ Request make_request(const Case& c, const Ask& ask, std::uint64_t sequence) {
   request.null_mask = ask.null_mask;
   request.schedule = ask.schedule;
   request.schedule_seed = ask.schedule_seed;
-  request.elements[protocol::kQ] = c.q_elements();
-  request.elements[protocol::kK] = c.kv_elements();
-  request.elements[protocol::kV] = c.kv_elements();
-  request.elements[protocol::kO] = c.q_elements();
-  request.elements[protocol::kLSE] = c.d > 0 ? c.q_elements() / c.d : 0;
-  for (int t = 0; t < protocol::kTensors; ++t)
+  for (int t = 0; t < protocol::kTensors; ++t) {
+    if (!protocol::is_input(operation, t) && !protocol::is_output(operation, t)) continue;
+    request.elements[t] = c.elements(t);
     request.offset_floats[t] = c.misaligned_mask >> t & 1 ? c.misaligned_floats : 0;
+  }
   request.guard_floats = ask.bare || ask.last_of_heads > 0 ? 0 : kGuardFloats;
   if (ask.last_of_heads > 0) {
     request.num_heads = request.num_heads_kv = ask.last_of_heads;
@@ -74,7 +70,7 @@ Request make_request(const Case& c, const Ask& ask, std::uint64_t sequence) {
 Runner::Runner(const std::string& runner, const std::string& library, Seconds limit)
     : process_({runner, library}, Process::Pipes::kTalking), limit_(limit) {}
 
-void Runner::load() {
+void Runner::load(protocol::Operation needed) {
   protocol::Hello hello{};
   std::size_t received = 0;
   if (process_.exchange({}, &hello, sizeof(hello), limit_, &received) != Process::Event::kDone ||
@@ -88,8 +84,14 @@ void Runner::load() {
         "protocol", "loading the library",
         "something other than the runner wrote to the judge's pipe"};
   terminate(hello.text);
+  functions_ = hello.functions;
+  const std::string function = protocol::function_name(needed);
+  const Failure no_entry_point{
+      "compile error", "the library has no function " + function,
+      "Define it with extern \"C\", as kernels/attention.h declares it."};
   switch (hello.status) {
     case protocol::LoadStatus::kReady:
+      if (!has(needed)) throw no_entry_point;
       return;
     case protocol::LoadStatus::kStarting:
       break;
@@ -99,9 +101,7 @@ void Runner::load() {
           sanitised(hello.text) +
               "\nA function that is declared and called, but defined nowhere, is found only here."};
     case protocol::LoadStatus::kNoEntryPoint:
-      throw Failure{
-          "compile error", "the library has no function attention_forward",
-          "Define it with extern \"C\", as kernels/attention.h declares it."};
+      throw no_entry_point;
     case protocol::LoadStatus::kNoDevice:
       throw NotRun{sanitised(hello.text)};
   }
@@ -120,10 +120,11 @@ Answer Runner::ask(const Problem& problem, const Ask& ask) {
   std::string message(sizeof(request), '\0');
   std::memcpy(message.data(), &request, sizeof(request));
   if (!ask.dry_run) {
-    const std::vector<float>* const tensors[] = {
-        &problem.inputs.Q, &problem.inputs.K, &problem.inputs.V};
-    for (const std::vector<float>* tensor : tensors)
-      message.append(reinterpret_cast<const char*>(tensor->data()), tensor->size() * sizeof(float));
+    for (int t = 0; t < protocol::kTensors; ++t) {
+      if (!protocol::is_input(request.operation, t)) continue;
+      const std::vector<float>& tensor = problem.inputs.tensor(t);
+      message.append(reinterpret_cast<const char*>(tensor.data()), tensor.size() * sizeof(float));
+    }
   }
   if (message.size() != sizeof(request) + request.payload_bytes)
     throw InternalError("the inputs of a case do not fit its shape");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@ namespace judge {
 
 // How to make one call, beyond the problem itself.
 struct Ask {
+  std::optional<protocol::Operation> operation = std::nullopt;  // default: the lesson's
   std::uint32_t null_mask = 0;  // bit t: tensor t is passed as a null pointer
   bool dry_run = false;
   bool sample_blocks = false;
@@ -26,12 +28,13 @@ struct Ask {
 struct Answer {
   protocol::Request request{};
   protocol::Reply reply{};
-  std::vector<float> buffers;  // of O and LSE, guards included
+  std::vector<float> buffers;  // of the outputs, guards included
 
-  const float* O() const;  // the tensors themselves, unaligned by as much as the case asked for
-  const float* LSE() const;
-  const float* O_buffer() const { return buffers.data(); }
-  const float* LSE_buffer() const;
+  // An output's buffer, and the tensor in it, unaligned by as much as the case asked for.
+  const float* buffer(int tensor) const;
+  const float* tensor(int tensor) const;
+  const float* O() const { return tensor(protocol::kO); }
+  const float* LSE() const { return tensor(protocol::kLSE); }
 };
 
 // A request with everything but its payload.
@@ -43,8 +46,14 @@ class Runner {
  public:
   Runner(const std::string& runner, const std::string& library, Seconds limit);
 
-  // Waits until the library is loaded. Throws NotRun if no device answers.
-  void load();
+  // Waits until the library is loaded, which must have the function of this operation. Throws NotRun if no device
+  // answers.
+  void load(protocol::Operation needed = protocol::Operation::kForward);
+
+  // True if the library has the function of this operation. To be asked after load().
+  bool has(protocol::Operation operation) const {
+    return functions_ >> static_cast<std::uint32_t>(operation) & 1;
+  }
 
   Answer ask(const Problem& problem, const Ask& ask);
 
@@ -60,6 +69,7 @@ class Runner {
   Process process_;
   Seconds limit_;
   std::uint64_t sequence_ = 0;
+  std::uint32_t functions_ = 0;  // bit of each operation that the library has
 };
 
 }  // namespace judge

@@ -151,7 +151,7 @@ TEST(RunnerClient, AKernelThatDoesNothingLeavesEveryOutputUntouched) {
   LOAD_OR_SKIP(runner);
   const Problem problem = draw({.heads = 2, .N_q = 5, .N_k = 7, .d = 3, .misaligned_floats = 1}, 3);
   const Answer answer = runner.ask(problem, {});
-  EXPECT_TRUE(output_untouched(answer));
+  EXPECT_EQ(touched_output(answer), "");
   EXPECT_NO_THROW(examine_memory(problem, answer));  // inputs and guard zones as they were
   EXPECT_THROW(examine_errors(problem.shape, answer), Failure);  // no launch
   EXPECT_EQ(answer.reply.held_bytes, 0u);

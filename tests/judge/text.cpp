@@ -1,5 +1,6 @@
 #include "text.h"
 
+#include <cmath>
 #include <cstdarg>
 #include <cstdio>
 
@@ -75,6 +76,8 @@ std::string json_string(std::string_view text) {
   }
   return json + '"';
 }
+
+std::string number_words(double value) { return std::isnan(value) ? "nan" : format("%.5g", value); }
 
 std::string with_commas(std::uint64_t number) {
   std::string digits = std::to_string(number);

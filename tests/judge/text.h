@@ -22,6 +22,9 @@ std::string first_lines(const std::string& text, int lines);
 std::string json_string(std::string_view text);
 
 // 12345678 as "12,345,678".
+// "1.2346", "nan" without the sign that printf writes.
+std::string number_words(double value);
+
 std::string with_commas(std::uint64_t number);
 
 // 96, 97, 98, 99, 120 as "96..99, 120"; at most a few ranges, then "...".

@@ -78,35 +78,9 @@ TEST(Lesson04, rising) { run_check(lessons::rising); }
 TEST(Lesson04, lse) {
   run_check([](Check& check) { lessons::lse(check, kFeatures); });
 }
-
-// Rows that are no multiple of 16 bytes long, and each of the tensors in turn off its alignment.
-TEST(Lesson04, scalar_path) {
-  run_check([](Check& check) {
-    for (const int d : {1, 3, 6, 37, 40, 59, 64, 111, 128}) {
-      check.values({.heads = 2, .N_q = 21, .N_k = 70, .d = d});
-      for (const int tensor : {kQ, kK, kV, kO, kLSE})
-        for (const int floats : {1, 2, 3})
-          check.values(
-              {.N_q = tensor == kLSE ? 20 : 21,  // whoever stores LSE as float4s does it here
-               .N_k = 70,
-               .d = d,
-               .misaligned_floats = floats,
-               .misaligned_mask = 1u << tensor});
-    }
-  });
-}
+TEST(Lesson04, scalar_path) { run_check(lessons::scalar_path); }
 TEST(Lesson04, traffic) { run_check(lessons::traffic); }
-
-// On tensors that are aligned, with rows of whole float4s, nearly all bytes move in 16-byte accesses. Many keys for
-// few queries, because a kernel may well leave Q and O alone. CPU device only.
-TEST(Lesson04, access_width) {
-  run_check([](Check& check) {
-    check.moves_16_bytes({.N_q = 64, .N_k = 1024, .d = 64});
-    check.moves_16_bytes({.heads = 2, .N_q = 64, .N_k = 700, .d = 36});
-    check.moves_16_bytes({.N_q = 33, .N_k = 700, .d = 128});
-    check.moves_16_bytes({.N_q = 64, .N_k = 700, .d = 4});
-  });
-}
+TEST(Lesson04, access_width) { run_check(lessons::access_width); }
 
 }  // namespace
 

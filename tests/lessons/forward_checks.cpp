@@ -12,6 +12,15 @@ using judge::kInvalidValue;
 using judge::kNotSupported;
 using judge::with_scale;
 
+namespace {
+
+// Where grouped heads are not right yet, the other checks go on without them.
+bool with_grouped_heads(const Check& check, const Features& features) {
+  return features.grouped_heads && !check.did_not_pass("grouped_heads");
+}
+
+}  // namespace
+
 std::vector<judge::CheckPlan> plan_with(
     const std::string& text, const char* memory_section, const std::vector<judge::CheckPlan>& own) {
   const auto section = [&](const char* title) { return text + ", \"" + title + "\""; };
@@ -159,9 +168,10 @@ void contract(Check& check, const Features& features) {
   if (!features.causal)
     check.refuses_or_values(
         {.N_q = 20, .N_k = 24, .d = 16, .causal = true}, "causal = true", kNotSupported);
-  check.refuses_or_values(
-      {.heads = 4, .heads_kv = 2, .N_q = 20, .N_k = 24, .d = 16}, "num_heads = 4, num_heads_kv = 2",
-      kNotSupported);
+  if (!features.grouped_heads)
+    check.refuses_or_values(
+        {.heads = 4, .heads_kv = 2, .N_q = 20, .N_k = 24, .d = 16},
+        "num_heads = 4, num_heads_kv = 2", kNotSupported);
 
   check.also_needs("one_tile");
   check.good_manners(usual);
@@ -182,7 +192,11 @@ void contract(Check& check, const Features& features) {
   }
 
   // More heads than gridDim.y and gridDim.z can count.
-  check.values({.batch = 7, .heads = 10'000, .N_q = 1, .N_k = 1, .d = 4});
+  const Case many_heads = {.batch = 7, .heads = 10'000, .N_q = 1, .N_k = 1, .d = 4};
+  if (features.grouped_heads)
+    check.values_of_last_blocks(many_heads);
+  else
+    check.values(many_heads);
 
   if (!features.causal) return;
   check.also_needs("causal");
@@ -209,6 +223,8 @@ void repeatable(Check& check, const Features& features) {
     check.also_needs("causal");
     shapes.push_back({.N_q = 130, .N_k = 200, .d = 24, .causal = true});
   }
+  if (with_grouped_heads(check, features))
+    shapes.push_back({.batch = 2, .heads = 4, .heads_kv = 2, .N_q = 70, .N_k = 50, .d = 16});
   check.repeats(shapes);
 }
 
@@ -227,7 +243,13 @@ void safety(Check& check, const Features& features) {
   // A mask lets threads of one block go different ways.
   check.also_needs("causal");
   for (Case& c : shapes) c.causal = true;
+  if (features.grouped_heads) shapes.back().heads = 100;  // tall tiles take long
   check.is_safe(shapes);
+  if (!with_grouped_heads(check, features)) return;
+  check.is_safe({
+      {.batch = 2, .heads = 6, .heads_kv = 2, .N_q = 33, .N_k = 50, .d = 16},
+      {.heads = 3, .heads_kv = 1, .N_q = 70, .N_k = 40, .d = 5, .causal = true},
+  });
 }
 
 // 64.0 MB in lesson 01: 500 queries times 500 keys and values of 32 floats.
@@ -274,6 +296,107 @@ void lse(Check& check, const Features& features) {
   check.also_needs("rows_without_keys");  // -inf there
   check.lse({.N_q = 97, .N_k = 33, .d = 16, .causal = true});
   check.lse({.heads = 2, .N_q = 20, .N_k = 12, .d = 37, .causal = true});
+
+  if (!with_grouped_heads(check, features)) return;
+  check.lse({.batch = 2, .heads = 6, .heads_kv = 2, .N_q = 33, .N_k = 65, .d = 16});
+  check.lse({.heads = 4, .heads_kv = 1, .N_q = 40, .N_k = 70, .d = 37, .causal = true});
+}
+
+void scalar_path(Check& check) {
+  using protocol::kK, protocol::kLSE, protocol::kO, protocol::kQ, protocol::kV;
+  for (const int d : {1, 3, 6, 37, 40, 59, 64, 111, 128}) {
+    check.values({.heads = 2, .N_q = 21, .N_k = 70, .d = d});
+    for (const int tensor : {kQ, kK, kV, kO, kLSE})
+      for (const int floats : {1, 2, 3})
+        check.values(
+            {.N_q = tensor == kLSE ? 20 : 21,  // whoever stores LSE as float4s does it here
+             .N_k = 70,
+             .d = d,
+             .misaligned_floats = floats,
+             .misaligned_mask = 1u << tensor});
+  }
+}
+
+void access_width(Check& check) {
+  check.moves_16_bytes({.N_q = 64, .N_k = 1024, .d = 64});
+  check.moves_16_bytes({.heads = 2, .N_q = 64, .N_k = 700, .d = 36});
+  check.moves_16_bytes({.N_q = 33, .N_k = 700, .d = 128});
+  check.moves_16_bytes({.N_q = 64, .N_k = 700, .d = 4});
+}
+
+void causal(Check& check) {
+  // As many queries as keys; lengths in and between the usual tiles.
+  check.values({.N_q = 16, .N_k = 16, .d = 32, .causal = true});
+  for (const int N : {1, 33, 48, 50, 64, 80, 96, 128, 130, 160, 192, 257})
+    check.values({.N_q = N, .N_k = N, .d = 16, .causal = true});
+  check.values({.N_q = 64, .N_k = 64, .d = 16, .causal = true, .inputs = Family::kRowTag});
+  check.values({.N_q = 50, .N_k = 50, .causal = true, .inputs = Family::kRowTag});
+  // More keys than queries.
+  check.values({.N_q = 33, .N_k = 97, .d = 24, .causal = true});
+  check.values({.N_q = 1, .N_k = 129, .causal = true});
+  check.values({.N_q = 17, .N_k = 200, .d = 32, .causal = true});
+  check.values({.N_q = 64, .N_k = 128, .d = 8, .causal = true});
+  check.values({.N_q = 130, .N_k = 131, .d = 8, .causal = true});
+  check.values({.N_q = 3, .N_k = 4096, .d = 16, .causal = true});
+  check.values({.N_q = 65, .N_k = 130, .d = 8, .causal = true, .inputs = Family::kRowTag});
+  // The head dimensions, heads, pointers, scales and inputs of the other checks.
+  check.values({.batch = 2, .heads = 3, .N_q = 33, .N_k = 50, .d = 16, .causal = true});
+  for (const int d : {1, 3, 6, 37, 40, 127, 128})
+    check.values({.heads = 2, .N_q = 40, .N_k = 50, .d = d, .causal = true});
+  for (const int floats : {1, 2, 3})
+    check.values(
+        {.heads = 2, .N_q = 40, .N_k = 50, .d = 32, .causal = true, .misaligned_floats = floats});
+  check.values(with_scale({.N_q = 40, .N_k = 56, .d = 24, .causal = true}, -0.25));
+  for (const Family family : judge::kAllFamilies) {
+    check.values({.N_q = 130, .N_k = 130, .d = 16, .causal = true, .inputs = family});
+    check.values({.heads = 2, .N_q = 33, .N_k = 97, .d = 6, .causal = true, .inputs = family});
+  }
+}
+
+void rows_without_keys(Check& check) {
+  check.values({.N_q = 20, .N_k = 12, .d = 16, .causal = true});
+  check.values({.N_q = 97, .N_k = 33, .d = 24, .causal = true});
+  check.values({.heads = 2, .N_q = 128, .N_k = 64, .d = 8, .causal = true});
+  check.values({.N_q = 200, .N_k = 65, .d = 37, .causal = true});
+  check.values({.N_q = 5, .N_k = 3, .d = 16, .causal = true});
+  check.values({.N_q = 129, .N_k = 1, .d = 4, .causal = true});
+  for (const Family family : judge::kAllFamilies)
+    check.values({.N_q = 20, .N_k = 12, .d = 16, .causal = true, .inputs = family});
+}
+
+void prefix(Check& check) {
+  for (const int i : {0, 15, 31, 32, 48})
+    check.sees_no_future({.heads = 2, .N_q = 50, .N_k = 50, .d = 16, .causal = true}, i);
+  for (const int i : {0, 10, 31})
+    check.sees_no_future({.N_q = 33, .N_k = 97, .d = 8, .causal = true}, i);
+  for (const int i : {0, 15, 16, 30})
+    check.sees_no_future({.N_q = 40, .N_k = 24, .d = 6, .causal = true}, i);
+  for (const int i : {63, 64, 100})
+    check.sees_no_future({.N_q = 150, .N_k = 150, .d = 4, .causal = true}, i);
+}
+
+void skipped_tiles(Check& check) { check.skips_tiles({.d = 32}); }
+
+void grouped_heads(Check& check) {
+  check.values({.heads = 6, .heads_kv = 2, .N_q = 33, .N_k = 33});
+  check.values({.heads = 8, .heads_kv = 4, .N_q = 20, .N_k = 50, .d = 32});
+  check.values({.heads = 4, .heads_kv = 1, .N_q = 70, .N_k = 65, .d = 16});
+  check.values({.batch = 2, .heads = 6, .heads_kv = 2, .N_q = 40, .N_k = 24, .d = 37});
+  check.values({.batch = 3, .heads = 6, .heads_kv = 3, .N_q = 17, .N_k = 97, .d = 8});
+  for (const Family family : judge::kAllFamilies)
+    check.values(
+        {.batch = 2, .heads = 6, .heads_kv = 2, .N_q = 33, .N_k = 65, .d = 16, .inputs = family});
+  for (const int floats : {1, 2})
+    check.values(
+        {.heads = 6, .heads_kv = 2, .N_q = 36, .N_k = 44, .d = 32, .misaligned_floats = floats});
+  check.values({.batch = 2, .heads = 96, .heads_kv = 12, .N_q = 2, .N_k = 3, .d = 4});
+
+  check.also_needs("causal");
+  check.values({.heads = 6, .heads_kv = 2, .N_q = 64, .N_k = 64, .d = 16, .causal = true});
+  check.values(
+      {.batch = 2, .heads = 6, .heads_kv = 2, .N_q = 40, .N_k = 70, .d = 24, .causal = true});
+  check.values({.heads = 8, .heads_kv = 4, .N_q = 130, .N_k = 130, .d = 8, .causal = true});
+  check.values({.heads = 3, .heads_kv = 1, .N_q = 70, .N_k = 40, .d = 37, .causal = true});
 }
 
 }  // namespace lessons

@@ -15,6 +15,7 @@ namespace lessons {
 struct Features {
   bool lse = false;
   bool causal = false;
+  bool grouped_heads = false;
 };
 
 // The plan of the checks from compiles to safety, and then of the lesson's own. text: "lessons/01_naive/README.md";
@@ -78,5 +79,27 @@ void rising(judge::Check& check);
 
 // From lesson 03 on: LSE, in all the cases that the checks on O have.
 void lse(judge::Check& check, const Features& features);
+
+// From lesson 04 on: rows that are no multiple of 16 bytes long, and each of the tensors in turn off its alignment.
+void scalar_path(judge::Check& check);
+
+// From lesson 04 on: on tensors that are aligned, with rows of whole float4s, nearly all bytes move in 16-byte accesses.
+// Many keys for few queries, because a kernel may well leave Q and O alone. CPU device only.
+void access_width(judge::Check& check);
+
+// From lesson 05 on: causal, and every query sees at least one key.
+void causal(judge::Check& check);
+
+// From lesson 05 on: more queries than keys, so that the first ones see nothing, and their rows of O are 0.
+void rows_without_keys(judge::Check& check);
+
+// From lesson 05 on: whatever lies in a query's future leaves its row as it is, to the last bit.
+void prefix(judge::Check& check);
+
+// From lesson 05 on: with the mask, K and V cost about half of what they cost without it. CPU device only.
+void skipped_tiles(judge::Check& check);
+
+// From lesson 07 on: several query heads share a key/value head.
+void grouped_heads(judge::Check& check);
 
 }  // namespace lessons

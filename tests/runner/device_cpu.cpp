@@ -71,8 +71,9 @@ bool device_end_counting(void* const base[protocol::kTensors], protocol::Counts*
   for (size_t n = 0; n < launches; ++n) {
     const cpuDeviceCounters& counters = launch[n].counters;
     for_each_kind(&counts->other, counters, add);
-    counts->shared_load_bytes += counters.shared_load.bytes;
-    counts->shared_store_bytes += counters.shared_store.bytes;
+    // An atomic loads and stores.
+    counts->shared_load_bytes += counters.shared_load.bytes + counters.shared_atomic.bytes;
+    counts->shared_store_bytes += counters.shared_store.bytes + counters.shared_atomic.bytes;
     counts->shared_load_wavefronts += counters.shared_load.wavefronts;
     counts->shared_store_wavefronts += counters.shared_store.wavefronts;
     counts->barriers += counters.barriers;

@@ -48,6 +48,7 @@ bool valid(const protocol::Request& request) {
   const bool last_head = request.flags & protocol::kLastHead;
   const std::uint64_t most = last_head ? protocol::kMaxSparse : protocol::kMaxElements;
   if (last_head && request.guard_floats > 0) return false;
+  if (static_cast<std::uint32_t>(request.operation) >= protocol::kOperations) return false;
   for (int t = 0; t < protocol::kTensors; ++t) {
     if (request.elements[t] > most || request.offset_floats[t] > 64) return false;
     if (protocol::valued_elements(request, t) > protocol::kMaxElements) return false;
@@ -55,25 +56,36 @@ bool valid(const protocol::Request& request) {
   return request.payload_bytes == protocol::request_payload(request);
 }
 
-// Loads the library and says how that went. Null if there is nothing to call.
-runner::AttentionForward load(const char* path, protocol::Hello* hello) {
+// Looks for the function of an operation and says whether the library has it.
+template <typename Function>
+void find(
+    void* library, protocol::Operation operation, Function* function, protocol::Hello* hello) {
+  void* const found = dlsym(library, protocol::function_name(operation));
+  if (found == nullptr) return;
+  *function = reinterpret_cast<Function>(found);
+  hello->functions |= 1u << static_cast<std::uint32_t>(operation);
+}
+
+// Loads the library and says how that went.
+runner::EntryPoints load(const char* path, protocol::Hello* hello) {
+  using protocol::Operation;
+  runner::EntryPoints entry_points;
+  hello->status = protocol::LoadStatus::kReady;
   void* const library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
     hello->status = protocol::LoadStatus::kNotLoadable;
     std::snprintf(hello->text, sizeof(hello->text), "%s", dlerror());
-    return nullptr;
+    return entry_points;
   }
-  void* const forward = dlsym(library, "attention_forward");
-  if (forward == nullptr) {
-    hello->status = protocol::LoadStatus::kNoEntryPoint;
-    return nullptr;
-  }
+  find(library, Operation::kForward, &entry_points.forward, hello);
+  find(library, Operation::kBackward, &entry_points.backward, hello);
+  find(library, Operation::kStages, &entry_points.stages, hello);
   const runner::Bypass own;
-  if (!runner::device_ready(hello->text, sizeof(hello->text))) {
+  if (hello->functions == 0)
+    hello->status = protocol::LoadStatus::kNoEntryPoint;
+  else if (!runner::device_ready(hello->text, sizeof(hello->text)))
     hello->status = protocol::LoadStatus::kNoDevice;
-    return nullptr;
-  }
-  return reinterpret_cast<runner::AttentionForward>(forward);
+  return entry_points;
 }
 
 }  // namespace
@@ -89,15 +101,15 @@ int main(int argc, char** argv) {
   hello.version = protocol::kVersion;
   hello.status = protocol::LoadStatus::kStarting;
   if (!write_all(&hello, sizeof(hello))) return 2;
-  hello.status = protocol::LoadStatus::kReady;
-  const runner::AttentionForward forward = load(argv[1], &hello);
-  if (!write_all(&hello, sizeof(hello)) || forward == nullptr) _exit(0);
+  const runner::EntryPoints entry_points = load(argv[1], &hello);
+  if (!write_all(&hello, sizeof(hello)) || hello.status != protocol::LoadStatus::kReady) _exit(0);
 
-  runner::Session session(forward);
+  runner::Session session(entry_points);
   protocol::Request request;
   std::vector<float> inputs;
   while (read_all(&request, sizeof(request))) {
-    if (!valid(request)) {
+    if (!valid(request) ||
+        !(hello.functions >> static_cast<std::uint32_t>(request.operation) & 1)) {
       std::fprintf(stderr, "runner: malformed request\n");
       return 2;
     }

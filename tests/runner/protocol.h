@@ -2,8 +2,8 @@
 //
 // The judge starts `runner LIBRARY`. The runner sends a Hello when it starts and another one when it
 // has loaded the library. Then, until the
-// request pipe is closed: one Request plus the elements of Q, K and V, answered by one Reply plus the whole
-// buffers of O and LSE, guard zones included. The length of every answer follows from its request, so any
+// request pipe is closed: one Request plus the elements of the inputs, answered by one Reply plus the whole
+// buffers of the outputs, guard zones included. The length of every answer follows from its request, so any
 // other length is a protocol error. Both ends run on one machine: no byte order, no alignment to translate.
 #pragma once
 
@@ -14,7 +14,7 @@
 namespace protocol {
 
 inline constexpr std::uint32_t kMagic = 0x4e545441;  // "ATTN"
-inline constexpr std::uint32_t kVersion = 2;
+inline constexpr std::uint32_t kVersion = 3;
 inline constexpr int kRequestFd = 3;
 inline constexpr int kReplyFd = 4;
 
@@ -22,7 +22,55 @@ inline constexpr std::uint64_t kMaxElements = std::uint64_t{1} << 28;  // of one
 inline constexpr std::uint64_t kMaxSparse = std::uint64_t{1} << 33;    // the same with kLastHead
 inline constexpr std::uint64_t kMaxGuard = std::uint64_t{1} << 20;     // floats on each side
 
-enum Tensor { kQ, kK, kV, kO, kLSE, kTensors };
+// Grad stands for the d of dO; Delta, GradP and GradS are what attention_backward_stages tells.
+enum Tensor {
+  kQ,
+  kK,
+  kV,
+  kO,
+  kLSE,
+  kGradO,
+  kGradQ,
+  kGradK,
+  kGradV,
+  kDelta,
+  kGradP,
+  kGradS,
+  kTensors
+};
+
+inline constexpr const char* tensor_name(int tensor) {
+  constexpr const char* kNames[kTensors] = {"Q",  "K",  "V",  "O",     "LSE", "dO",
+                                            "dQ", "dK", "dV", "delta", "dP",  "dS"};
+  return kNames[tensor];
+}
+
+// The functions of kernels/attention.h.
+enum class Operation : std::uint32_t { kForward, kBackward, kStages };
+inline constexpr int kOperations = 3;
+
+inline constexpr const char* function_name(Operation operation) {
+  constexpr const char* kNames[kOperations] = {
+      "attention_forward", "attention_backward", "attention_backward_stages"};
+  return kNames[static_cast<std::uint32_t>(operation)];
+}
+
+inline constexpr bool is_input(Operation operation, int tensor) {
+  if (operation == Operation::kForward) return tensor <= kV;
+  return tensor <= kGradO;
+}
+
+inline constexpr bool is_output(Operation operation, int tensor) {
+  switch (operation) {
+    case Operation::kForward:
+      return tensor == kO || tensor == kLSE;
+    case Operation::kBackward:
+      return tensor >= kGradQ && tensor <= kGradV;
+    case Operation::kStages:
+      return tensor >= kDelta;
+  }
+  return false;
+}
 
 // Every buffer is [guard][tensor][guard]. Guards, and outputs before the call, hold signalling NaNs that name
 // the tensor. A value copied from outside an input stays exactly this NaN; on x86 one that was computed from it
@@ -50,11 +98,12 @@ struct Request {
   std::uint64_t sequence;  // comes back in the reply
   std::int32_t batch, num_heads, num_heads_kv, seq_len_q, seq_len_k, head_dim;
   float softmax_scale;
+  Operation operation;
   std::uint32_t flags;      // of RequestFlag
   std::uint32_t null_mask;  // bit t: pass tensor t as a null pointer
   Schedule schedule;
   std::uint64_t schedule_seed;
-  std::uint64_t elements[kTensors];       // of each tensor, 0 or more
+  std::uint64_t elements[kTensors];       // of each tensor, 0 or more; 0 if it plays no part
   std::uint32_t offset_floats[kTensors];  // moves the tensor off its alignment, 0 to 64 floats
   std::uint32_t guard_floats;             // on each side of every tensor
   std::uint64_t payload_bytes;            // that follow this header
@@ -99,20 +148,20 @@ struct Reply {
   std::uint64_t launches_elsewhere;  // of those, on another stream than the one it was given
   std::uint64_t device_syncs;        // cudaDeviceSynchronize() calls by the launcher
   std::uint64_t stream_waits;  // calls by the launcher that order a stream behind something else
-  std::uint64_t grid_blocks;   // of the last launch
+  std::uint64_t grid_blocks;   // of the largest launch
   std::uint32_t grid[3], block[3];  // of the first launch that failed, else of the last one
   std::uint64_t shared_bytes;
   std::uint64_t sampled_first;  // first block that ran of a sampled launch
   std::uint64_t sampled_count;  // 0: too few blocks to sample, nothing ran
   std::uint64_t allocations;
   std::uint64_t frees;
-  std::uint64_t peak_bytes;     // most bytes that the library held at a time during the call
-  std::uint64_t held_bytes;     // bytes that the library still holds after it
-  std::uint64_t static_bytes;   // __device__ and __constant__ variables of the library
-  std::uint64_t failed_bytes;   // size of the first allocation that failed, 0 if none
-  std::uint64_t elapsed_ns;     // call and synchronisation
-  std::uint64_t input_hash[3];  // of the buffers of Q, K and V after the call, guards included
-  std::uint64_t counted;        // 1 if the device has counted
+  std::uint64_t peak_bytes;            // most bytes that the library held at a time during the call
+  std::uint64_t held_bytes;            // bytes that the library still holds after it
+  std::uint64_t static_bytes;          // __device__ and __constant__ variables of the library
+  std::uint64_t failed_bytes;          // size of the first allocation that failed, 0 if none
+  std::uint64_t elapsed_ns;            // call and synchronisation
+  std::uint64_t input_hash[kTensors];  // of the buffers of the inputs after the call, with guards
+  std::uint64_t counted;               // 1 if the device has counted
   Counts counts;
   char returned_text[96];  // name and description of the error codes above
   char launch_failed_text[96];
@@ -126,7 +175,7 @@ enum class LoadStatus : std::uint32_t {
   kStarting,  // the runner is up and has not touched the library yet
   kReady,
   kNotLoadable,   // dlopen failed
-  kNoEntryPoint,  // no attention_forward in it
+  kNoEntryPoint,  // none of the functions in it
   kNoDevice,      // no GPU answers
 };
 
@@ -134,7 +183,7 @@ struct Hello {
   std::uint32_t magic;
   std::uint32_t version;
   LoadStatus status;
-  std::uint32_t reserved;
+  std::uint32_t functions;  // bit of each Operation that the library has
   char text[512];
 };
 
@@ -150,11 +199,13 @@ inline constexpr std::uint64_t valued_elements(const Request& request, int tenso
   return heads > 0 ? request.elements[tensor] / static_cast<std::uint64_t>(heads) : 0;
 }
 
-// Bytes that follow a request: the elements of Q, K and V.
+// Bytes that follow a request: the elements of the inputs.
 inline constexpr std::uint64_t request_payload(const Request& request) {
   if (request.flags & kDryRun) return 0;
-  return sizeof(float) * (valued_elements(request, kQ) + valued_elements(request, kK) +
-                          valued_elements(request, kV));
+  std::uint64_t floats = 0;
+  for (int t = 0; t < kTensors; ++t)
+    if (is_input(request.operation, t)) floats += valued_elements(request, t);
+  return sizeof(float) * floats;
 }
 
 // Floats of an output that go back: its whole buffer, or its last head.
@@ -163,13 +214,20 @@ inline constexpr std::uint64_t reply_floats(const Request& request, int tensor) 
                                    : buffer_floats(request, tensor);
 }
 
-// Bytes that follow its reply: O and LSE.
-inline constexpr std::uint64_t reply_payload(const Request& request) {
-  if (request.flags & kDryRun) return 0;
-  return sizeof(float) * (reply_floats(request, kO) + reply_floats(request, kLSE));
+// Floats of the outputs that go back before this one.
+inline constexpr std::uint64_t reply_floats_before(const Request& request, int tensor) {
+  std::uint64_t floats = 0;
+  for (int t = 0; t < tensor; ++t)
+    if (is_output(request.operation, t)) floats += reply_floats(request, t);
+  return floats;
 }
 
-// Lays out one buffer: guards, offset and, for an input, its elements. The rest is filler.
+// Bytes that follow its reply: the outputs.
+inline constexpr std::uint64_t reply_payload(const Request& request) {
+  return request.flags & kDryRun ? 0 : sizeof(float) * reply_floats_before(request, kTensors);
+}
+
+// Lays out one buffer: guards, offset and, for an input, its elements (null for none). The rest is filler.
 inline void fill_buffer(const Request& request, int tensor, const float* elements, float* buffer) {
   const std::uint32_t filler = filler_bits(tensor);
   const std::uint64_t first = std::uint64_t{request.guard_floats} + request.offset_floats[tensor];

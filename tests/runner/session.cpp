@@ -27,7 +27,7 @@ AttentionShape shape_of(const Request& request) {
 
 // Gives a buffer at base the values that it has before the call; elements are those of an input.
 bool upload(const Request& request, int tensor, const float* elements, float* base) {
-  const bool is_input = tensor <= protocol::kV;
+  const bool is_input = protocol::is_input(request.operation, tensor);
   const std::uint64_t total = protocol::buffer_floats(request, tensor);
   std::vector<float> staged;
   std::uint64_t first = 0;
@@ -85,6 +85,8 @@ bool Session::allocate(const Request& request, const std::vector<float>& inputs,
   const bool dry_run = request.flags & protocol::kDryRun;
   const float* elements = inputs.data();
   for (int t = 0; t < protocol::kTensors; ++t) {
+    const bool is_input = protocol::is_input(request.operation, t);
+    if (!is_input && !protocol::is_output(request.operation, t)) continue;
     const std::uint64_t floats = protocol::buffer_floats(request, t);
     if (floats == 0) continue;
     if (dry_run) {
@@ -93,7 +95,7 @@ bool Session::allocate(const Request& request, const std::vector<float>& inputs,
     } else {
       if (cudaMalloc(&buffers->base[t], floats * sizeof(float)) != cudaSuccess) return false;
       if (!upload(request, t, elements, static_cast<float*>(buffers->base[t]))) return false;
-      if (t <= protocol::kV) elements += protocol::valued_elements(request, t);
+      if (is_input) elements += protocol::valued_elements(request, t);
     }
     if (buffers->base[t] == nullptr) return false;
     if (!(request.null_mask & (1u << t)))
@@ -104,19 +106,37 @@ bool Session::allocate(const Request& request, const std::vector<float>& inputs,
   return cudaDeviceSynchronize() == cudaSuccess;
 }
 
+cudaError_t Session::launch(const Request& request, const Buffers& buffers) {
+  using namespace protocol;
+  float* const* const t = buffers.tensor;
+  const AttentionShape shape = shape_of(request);
+  const float scale = request.softmax_scale;
+  const bool causal = request.flags & kCausal;
+  switch (request.operation) {
+    case Operation::kForward:
+      return entry_points_.forward(
+          t[kQ], t[kK], t[kV], t[kO], t[kLSE], shape, scale, causal, stream_);
+    case Operation::kBackward:
+      return entry_points_.backward(
+          t[kQ], t[kK], t[kV], t[kO], t[kLSE], t[kGradO], t[kGradQ], t[kGradK], t[kGradV], shape,
+          scale, causal, stream_);
+    case Operation::kStages:
+      return entry_points_.stages(
+          t[kQ], t[kK], t[kV], t[kO], t[kLSE], t[kGradO], t[kDelta], t[kGradP], t[kGradS], shape,
+          scale, causal, stream_);
+  }
+  return cudaErrorInvalidValue;
+}
+
 void Session::call(const Request& request, const Buffers& buffers, Answer* answer) {
   Meter& meter = Meter::instance();
   Reply& reply = answer->reply;
-  float* const* const tensor = buffers.tensor;
   meter.begin_call(
       stream_, request.flags & protocol::kDryRun, request.flags & protocol::kSampleBlocks);
   const bool count = request.flags & protocol::kCount;
   if (count) device_begin_counting();
   const auto start = std::chrono::steady_clock::now();
-  reply.returned = forward_(
-      tensor[protocol::kQ], tensor[protocol::kK], tensor[protocol::kV], tensor[protocol::kO],
-      tensor[protocol::kLSE], shape_of(request), request.softmax_scale,
-      request.flags & protocol::kCausal, stream_);
+  reply.returned = launch(request, buffers);
   const Bypass own;
   const CallCounts counts = meter.end_call();
   reply.last_error = cudaGetLastError();
@@ -160,17 +180,20 @@ void Session::read_back(const Request& request, const Buffers& buffers, Answer* 
            cudaMemcpy(to, end - floats, floats * sizeof(float), cudaMemcpyDeviceToHost) ==
                cudaSuccess;
   };
-  float* const O = answer->outputs.data();
-  const std::uint64_t O_floats = protocol::reply_floats(request, protocol::kO);
-  bool all_read =
-      read(protocol::kO, O, O_floats) &&
-      read(protocol::kLSE, O + O_floats, protocol::reply_floats(request, protocol::kLSE));
+  bool all_read = true;
+  float* output = answer->outputs.data();
   std::vector<float> input;
   const bool whole = !(request.flags & protocol::kLastHead);
-  for (int t = protocol::kQ; whole && t <= protocol::kV && all_read; ++t) {
-    input.resize(protocol::buffer_floats(request, t));
-    all_read = read(t, input.data(), input.size());
-    answer->reply.input_hash[t] = protocol::hash_floats(input.data(), input.size());
+  for (int t = 0; t < protocol::kTensors && all_read; ++t) {
+    if (protocol::is_output(request.operation, t)) {
+      const std::uint64_t floats = protocol::reply_floats(request, t);
+      all_read = read(t, output, floats);
+      output += floats;
+    } else if (whole && protocol::is_input(request.operation, t)) {
+      input.resize(protocol::buffer_floats(request, t));
+      all_read = read(t, input.data(), input.size());
+      answer->reply.input_hash[t] = protocol::hash_floats(input.data(), input.size());
+    }
   }
   answer->reply.outputs_read = all_read;
   cudaGetLastError();

@@ -10,19 +10,24 @@
 
 namespace runner {
 
-using AttentionForward = decltype(&attention_forward);
+// The functions of a library; null where it has none.
+struct EntryPoints {
+  decltype(&attention_forward) forward = nullptr;
+  decltype(&attention_backward) backward = nullptr;
+  decltype(&attention_backward_stages) stages = nullptr;
+};
 
 // What goes back to the judge.
 struct Answer {
   protocol::Reply reply{};
-  std::vector<float> outputs;  // the whole buffers of O and LSE
+  std::vector<float> outputs;  // the whole buffers of the outputs
 };
 
 class Session {
  public:
-  explicit Session(AttentionForward forward) : forward_(forward) {}
+  explicit Session(const EntryPoints& entry_points) : entry_points_(entry_points) {}
 
-  // inputs holds the elements of Q, K and V, one after the other.
+  // inputs holds the elements of the inputs, one after the other. The library has the function that is asked for.
   Answer serve(const protocol::Request& request, const std::vector<float>& inputs);
 
  private:
@@ -35,10 +40,11 @@ class Session {
   bool allocate(
       const protocol::Request& request, const std::vector<float>& inputs, Buffers* buffers);
   void call(const protocol::Request& request, const Buffers& buffers, Answer* answer);
+  cudaError_t launch(const protocol::Request& request, const Buffers& buffers);
   void read_back(const protocol::Request& request, const Buffers& buffers, Answer* answer);
   static void release(Buffers* buffers);
 
-  AttentionForward forward_;
+  EntryPoints entry_points_;
   cudaStream_t stream_ = nullptr;
   Buffers previous_;  // freed only after the next request has its own, so that no address repeats
 };
