@@ -48,7 +48,7 @@ __device__ void operator+=(float4& a, float4 b) {
 }
 
 // o plus p [1, 4] times four rows of V.
-__device__ void add_product(float4& o, float4 p, const float4 (&v)[4]) {
+__device__ inline void add_product(float4& o, float4 p, const float4 (&v)[4]) {
   o += p.x * v[0];
   o += p.y * v[1];
   o += p.z * v[2];
@@ -201,10 +201,11 @@ __global__ void __launch_bounds__(kThreads) partitioned_attention_kernel(
   }
 
   for (int r = 0; r < kRows; ++r) {
+    if (warp_q0 + kGroups * r >= N_q) break;  // for the whole warp: these rows have no query
     for (int bit = 2; bit <= 8; bit *= 2) l[r] += __shfl_xor_sync(kAllLanes, l[r], bit);
     const float inv_l = l[r] == 0.0f ? 0.0f : 1.0f / l[r];  // l = 0: no keys
     const int64_t q_pos = q0 + row + kGroups * r;
-    if (q_pos >= N_q) continue;  // no barrier follows, and the next row is another four
+    if (q_pos >= N_q) continue;
     float* const o_row = O + (head * N_q + q_pos) * d;  // [d]
     for (int t = 0; t < D / 32; ++t)
       store_four<Vec>(o_row, 32 * t + 4 * col, d, inv_l * o_reg[r][t]);

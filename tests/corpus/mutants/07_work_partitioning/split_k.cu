@@ -40,7 +40,7 @@ __device__ void operator+=(float4& a, float4 b) {
 }
 
 // o plus p [1, 4] times four rows of V.
-__device__ void add_product(float4& o, float4 p, const float4 (&v)[4]) {
+__device__ inline void add_product(float4& o, float4 p, const float4 (&v)[4]) {
   o += p.x * v[0];
   o += p.y * v[1];
   o += p.z * v[2];
