@@ -1,9 +1,10 @@
 // Lesson 06: the backward pass. P is computed again from LSE, tile by tile, and never stored.
 //
 // Before    O and LSE are computed; nothing says how a loss changes with Q, K and V.
-// Change    dV = P^T dO, dQ = scale * dS K, dK = scale * dS^T Q, with p = exp(scale * s - LSE).
+// Change    a rewrite: dV = P^T dO, dQ = scale * dS K and dK = scale * dS^T Q,
+//           with p = exp(scale * s - LSE).
 // Why       training needs the gradients; P and dS would take 8 N_q N_k bytes per head.
-// Grid      D: B * H * ceil(N_q / 64) blocks; dQ: the same; dK and dV: B * H * ceil(N_k / 64).
+// Grid      D: ceil(B H N_q / 64) blocks; dQ: B H ceil(N_q / 64); dK and dV: B H ceil(N_k / 64).
 // Block     64 threads; a thread works on one query (D, dQ) or on one key (dK, dV) of one head.
 // Shared    32 KiB: 32 rows of K and V, or of Q and dO; 256 bytes more for their LSE and D.
 // Requires  head_dim <= 128, num_heads_kv = num_heads. Scratch: D, one float per query.
@@ -82,9 +83,9 @@ __device__ void fold_tile(
     for (int t = 0; t < kTile; ++t) s_reg[t] = add_dot(s_reg[t], x_reg[k], X_smem[t * d + k]);
 
   // TODO(06.2): P of this tile; and what it adds to dV, if the thread's row is a key.   (~6 lines)
-  // p_reg[t] = exp(softmax_scale * s_reg[t] - LSE of the pair's query), and 0 where the query does
-  // not see the key. Not infinite and not NaN there: LSE may be -inf. If dv_reg is not null, add row
-  // t of Y, which is dO, times p_reg[t] to it, for each t.
+  // p_reg[t] = exp(softmax_scale * s_reg[t] - LSE of the pair's query), but 0, whatever LSE is, if
+  // the query does not see the key. If dv_reg is not null, add row t of Y, which then is dO, times
+  // p_reg[t] to it, for each t.
   (void)&p_reg, (void)&s_reg, (void)dv_reg, (void)LSE, (void)begin, (void)end;  // delete this line
   // END(06.2)
 
@@ -160,8 +161,8 @@ __global__ void key_gradients_kernel(
   for (int64_t k = 0; k < d; ++k) dv_row[k] = dv_reg[k];
 }
 
-// A thread owns query i, and goes over the keys that it sees. With kStages it stores what the grader
-// wants to see on the way, instead of dQ.
+// A thread owns query i, and goes over the keys that it sees. With kStages it stores dP and dS, for
+// the grader, instead of dQ.
 template <typename Vec, bool kStages>
 __global__ void query_gradients_kernel(
     Inputs in,

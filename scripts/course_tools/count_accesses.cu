@@ -1,4 +1,5 @@
-// Runs attention_forward on shapes given as arguments, and prints what its kernels did as JSON.
+// Runs the pass that a kernel file has, attention_backward if there is one and else
+// attention_forward, on shapes given as arguments, and prints what its kernels did as JSON.
 //
 // Compiled together with a kernel file by `cucc --check`, which counts accesses; counting.py does so. An argument is
 // batch,heads,N_q,N_k,d,causal,offset: the tensors begin offset floats after a 256-byte boundary.
@@ -12,6 +13,10 @@
 #include <vector>
 
 #include "attention.h"
+
+// A file of lesson 06 may lack the first, those before it lack the second: such a one is null.
+extern "C" __attribute__((weak)) decltype(attention_forward) attention_forward;
+extern "C" __attribute__((weak)) decltype(attention_backward) attention_backward;
 
 namespace {
 
@@ -100,12 +105,21 @@ void count(AttentionShape shape, bool causal, int offset) {
   const size_t keys = heads * shape.seq_len_k * shape.head_dim;
   const Tensor Q("Q", queries, offset, 1), K("K", keys, offset, 2), V("V", keys, offset, 3);
   const Tensor O("O", queries, offset, 4), LSE("LSE", heads * shape.seq_len_q, offset, 5);
+  const Tensor dO("dO", queries, offset, 6), dQ("dQ", queries, offset, 7);
+  const Tensor dK("dK", keys, offset, 8), dV("dV", keys, offset, 9);
 
   cpuDeviceClearCounters();
   const unsigned long long before = cpuDeviceBytesInUse();
   const float softmax_scale = 1.0f / std::sqrt(static_cast<float>(shape.head_dim));
-  require(attention_forward(
-      Q.data(), K.data(), V.data(), O.data(), LSE.data(), shape, softmax_scale, causal, nullptr));
+  const cudaError_t status =
+      attention_backward != nullptr
+          ? attention_backward(
+                Q.data(), K.data(), V.data(), O.data(), LSE.data(), dO.data(), dQ.data(), dK.data(),
+                dV.data(), shape, softmax_scale, causal, nullptr)
+          : attention_forward(
+                Q.data(), K.data(), V.data(), O.data(), LSE.data(), shape, softmax_scale, causal,
+                nullptr);
+  require(status);
   require(cudaDeviceSynchronize());
 
   // Scratch memory is gone by now: it is what all launches did, less what they did to the tensors.
@@ -130,7 +144,7 @@ void count(AttentionShape shape, bool causal, int offset) {
         shared_bytes, launch[n].static_shared + launch[n].dynamic_shared);
   }
   printf("{\"global\": {");
-  for (const Tensor* tensor : {&Q, &K, &V, &O, &LSE}) {
+  for (const Tensor* tensor : {&Q, &K, &V, &O, &LSE, &dO, &dQ, &dK, &dV}) {
     const cpuDeviceCounters traffic = tensor->traffic();
     combine(&all.global_load, traffic.global_load, subtract);
     combine(&all.global_store, traffic.global_store, subtract);

@@ -65,9 +65,9 @@ class Accesses:
 
 @dataclass(frozen=True)
 class Counts:
-    """What one call of attention_forward did."""
+    """What one call of attention_forward did, or of attention_backward where the file has it."""
 
-    loads: dict[str, Accesses]  # by tensor: Q, K, V, O, LSE, and scratch
+    loads: dict[str, Accesses]  # by tensor: Q, K, V, O, LSE, dO, dQ, dK, dV, and scratch
     stores: dict[str, Accesses]
     atomics: dict[str, Accesses]
     shared_loads: Accesses

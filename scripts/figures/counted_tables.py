@@ -168,6 +168,43 @@ def skipped() -> str:
     return markdown(["N", "K and V loaded, causal / full", "pairs seen, causal / full"], rows)
 
 
+def backward() -> str:
+    """Lesson 06: what seven products and two passes cost."""
+    shape = Shape(512, 512, 64)
+    counted = {
+        "lesson 05, forward": count("05_causal", shape),
+        "lesson 06, backward": count("06_backward", shape),
+        "lesson 06, causal": count("06_backward", replace(shape, causal=True)),
+    }
+    return beside(
+        "one head, N = 512, d = 64",
+        counted,
+        [
+            ("K and V, bytes asked for", lambda c: size_text(c.global_loads("K", "V").bytes)),
+            ("Q and dO, bytes asked for", lambda c: size_text(c.global_loads("Q", "dO").bytes)),
+            ("O, bytes asked for", lambda c: size_text(c.global_loads("O").bytes)),
+            (
+                "LSE and D, bytes asked for",
+                lambda c: size_text(c.global_loads("LSE", "scratch").bytes),
+            ),
+            ("bytes stored", lambda c: size_text(c.global_stores().bytes)),
+            ("load instructions, shared", lambda c: f"{c.shared_loads.requests:,}"),
+            ("exponentials", lambda c: f"{c.exp_calls:,}"),
+            ("barriers, all blocks", lambda c: f"{c.barriers:,}"),
+            ("atomic operations", lambda c: f"{sum(a.requests for a in c.atomics.values()):,}"),
+        ],
+    )
+
+
+def backward_memory() -> str:
+    """Lesson 06: extra memory at several N, beside two matrices of floats that are not stored."""
+    rows = []
+    for n in (256, 512, 1024, 2048):
+        extra = count("06_backward", Shape(n, n, 1)).extra_bytes
+        rows.append([f"{n:,}", size_text(extra), size_text(2 * 4 * n * n)])
+    return markdown(["N", "extra, lesson 06: D", "P and dS would take"], rows)
+
+
 TABLES: list[tuple[str, str, Callable[[], str]]] = [
     ("02_tiled", "counted", tiled),
     ("03_online_softmax", "extra-memory", extra_memory),
@@ -175,6 +212,8 @@ TABLES: list[tuple[str, str, Callable[[], str]]] = [
     ("04_vectorized_io", "counted", vectorized),
     ("05_causal", "counted", causal),
     ("05_causal", "skipped", skipped),
+    ("06_backward", "counted", backward),
+    ("06_backward", "extra-memory", backward_memory),
 ]
 
 

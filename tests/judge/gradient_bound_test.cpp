@@ -226,6 +226,18 @@ TEST(WrongGradients, NaNAndWhatWasNeverWrittenAreTold) {
   EXPECT_EQ(comparison.wrong, 0);
 }
 
+TEST(WrongGradients, AGradientThatIsZeroEverywhereIsCalledThat) {
+  const Case c = {.N_q = 4, .N_k = 4, .d = 2};
+  const Problem problem = draw_backward(c, 5);
+  const Gradients exact = reference_gradients(problem);
+  const std::vector<float> got(exact.dQ.value.size(), 0.0f);
+  const Comparison comparison =
+      compare_gradient(c, exact, kGradQ, got.data(), protocol::filler_bits(kGradQ));
+  const Diagnosis diagnosis = diagnose_gradient(problem, exact.dQ, kGradQ, got.data(), comparison);
+  EXPECT_EQ(diagnosis.words, "dQ is 0 everywhere");
+  EXPECT_TRUE(diagnosis.confident);
+}
+
 TEST(WrongGradients, ANaNEverywhereLooksLikeNothing) {
   const Case c = {.N_q = 33, .N_k = 40, .d = 4};
   const Problem problem = draw_backward(c, 5);

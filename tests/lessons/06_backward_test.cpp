@@ -45,16 +45,16 @@ const judge::Lesson& lesson() {
           {"safety", {"launches"}, section("From algorithm to threads")},
       },
       {
-          {"delta-missing", "06.2"},     {"delta-added", "06.2"},      {"delta-of-o", "06.1"},
-          {"delta-of-do", "06.1"},       {"delta-head-zero", "06.1"},  {"lse-head-zero", "06.1"},
-          {"lse-missing", "06.1"},       {"lse-base-two", "06.1"},     {"scale-missing", "06.1"},
-          {"scale-twice", "06.1"},       {"scale-ignored", "06.1"},    {"mask-missing", "06.1"},
-          {"mask-top-left", "06.1"},     {"mask-strict", "06.1"},      {"mask-one-more", "06.1"},
-          {"mask-offset-sign", "06.1"},  {"mask-upper", "06.1"},       {"dv-from-ds", "06.1"},
-          {"dv-from-dp", "06.1"},        {"dv-with-o", "06.1"},        {"p-missing", "06.2"},
-          {"jacobian-diagonal", "06.2"}, {"dq-scale-missing", "06.3"}, {"dk-scale-missing", "06.3"},
-          {"dq-scale-twice", "06.3"},    {"dk-scale-twice", "06.3"},   {"dq-with-q", "06.3"},
-          {"dk-with-k", "06.3"},         {"dq-dk-swapped", "06.3"},
+          {"delta-missing", "06.3"},     {"delta-added", "06.3"},      {"delta-of-o", "06.1"},
+          {"delta-of-do", "06.1"},       {"delta-head-zero", "06.1"},  {"lse-head-zero", "06.2"},
+          {"lse-missing", "06.2"},       {"lse-base-two", "06.2"},     {"scale-missing", "06.2"},
+          {"scale-twice", "06.2"},       {"scale-ignored", "06.2"},    {"mask-missing", "06.2"},
+          {"mask-top-left", "06.2"},     {"mask-strict", "06.2"},      {"mask-one-more", "06.2"},
+          {"mask-offset-sign", "06.2"},  {"mask-upper", "06.2"},       {"dv-from-ds", "06.2"},
+          {"dv-from-dp", "06.2"},        {"dv-with-o", "06.2"},        {"p-missing", "06.3"},
+          {"jacobian-diagonal", "06.3"}, {"dq-scale-missing", "06.4"}, {"dk-scale-missing", "06.4"},
+          {"dq-scale-twice", "06.4"},    {"dk-scale-twice", "06.4"},   {"dq-with-q", "06.4"},
+          {"dk-with-k", "06.4"},         {"dq-dk-swapped", "06.4"},
       },
       true,
       {},
@@ -65,7 +65,6 @@ const judge::Lesson& lesson() {
 // In and between the usual tiles of queries and keys; as many queries as keys, more and fewer.
 const std::vector<Case>& basic_shapes() {
   static const std::vector<Case> shapes = {
-      {.N_q = 1, .N_k = 1},
       {.N_q = 4, .N_k = 4, .d = 2},
       {.N_q = 32, .N_k = 32},
       {.N_q = 64, .N_k = 64, .d = 32},
@@ -76,6 +75,7 @@ const std::vector<Case>& basic_shapes() {
       {.N_q = 257, .N_k = 129, .d = 8},
       {.N_q = 128, .N_k = 300, .d = 4},
       {.batch = 2, .heads = 3, .N_q = 33, .N_k = 20, .d = 8},
+      {.N_q = 1, .N_k = 1},  // dS, dQ and dK are 0, whatever is missing
   };
   return shapes;
 }
