@@ -77,6 +77,12 @@ TEST(PartitionRule, FindsTheStepsOfAStaircase) {
     }
 }
 
+TEST(PartitionRule, FindsTheLowestStep) {
+  const auto uneven = [](int N_k) { return staircase(32, 1)(N_k) + staircase(64, 2)(N_k); };
+  EXPECT_EQ(find_steps(uneven, 96, 200).lowest, 1u);
+  EXPECT_EQ(find_steps(uneven, 128, 200).lowest, 1u);
+}
+
 TEST(PartitionRule, AsksForFewLengths) {
   int asked = 0;
   const auto barriers = staircase(32, 2);
@@ -175,7 +181,7 @@ TEST(PartitionRule, SaysWhatIsStoredAndWhatIsNeeded) {
 }
 
 TEST(PartitionRule, ACopyOfTheKeysMayBeStoredAsWell) {
-  Counts counts = counts_of({.Br = 64});
+  Counts counts = counts_of({.Br = 64, .scores_and_weights = 8});
   std::swap(counts.tensor[protocol::kK].loads.bytes, counts.other.loads.bytes);
   EXPECT_TRUE(judge_shared_stores(kShape, counts).accepted());
 }
