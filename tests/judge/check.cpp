@@ -385,11 +385,13 @@ void Check::values_of_last_blocks(const Case& shape) {
   } catch (const Failure& failure) {
     if (failure.kind != "hang") throw;  // a block may wait for another one
   }
-  if (!answer || answer->reply.launches != 1) return values(shape);
-  if (answer->reply.sampled_count == 0) return;  // so few blocks that no grid is too small for them
+  if (!answer || answer->reply.launches != 1 || answer->reply.sampled_count == 0)
+    return values(shape);
   examine_memory(problem, *answer);
   const std::vector<std::int64_t> rows = written_rows(shape, *answer, 0);
-  if (!rows.empty()) examine_values(problem, *answer, workshop_.evidence, rows);
+  // A grid that ends too early has other last blocks.
+  if (rows.empty() || rows.back() != shape.rows() - 1) return values(shape);
+  examine_values(problem, *answer, workshop_.evidence, rows);
 }
 
 void Check::repeats(const std::vector<Case>& shapes) {
