@@ -74,6 +74,8 @@ TEST(PartitionRule, FindsTheStepsOfAStaircase) {
       EXPECT_EQ(steps.count, (512 + Bc - 1) / Bc - (128 + Bc - 1) / Bc) << Bc;
       EXPECT_EQ(steps.barriers, static_cast<std::uint64_t>(per_tile * steps.count)) << Bc;
       EXPECT_EQ(steps.lowest, static_cast<std::uint64_t>(per_tile)) << Bc;
+      EXPECT_EQ(steps.last - steps.first, (steps.count - 1) * Bc);
+      EXPECT_EQ(steps.first % Bc, 1);
     }
 }
 
@@ -95,6 +97,7 @@ TEST(PartitionRule, AsksForFewLengths) {
 
 TEST(PartitionRule, AcceptsTwoBarriersPerTile) {
   EXPECT_EQ(barriers_of(staircase(32, 2, 9)), "2 barriers per tile of 32 keys");
+  EXPECT_EQ(barriers_of(staircase(48, 2)), "2 barriers per tile of 48 keys");
   EXPECT_EQ(barriers_of(staircase(64, 1)), "1 barrier per tile of 64 keys");
   EXPECT_EQ(barriers_of(staircase(64, 0, 3)), "no barrier in the loop over the keys");
   EXPECT_EQ(barriers_of(staircase(8, 2)), "2 barriers per tile of 8 keys");

@@ -392,7 +392,7 @@ void grouped_heads(Check& check) {
   check.values(
       {.batch = 2, .heads = 6, .heads_kv = 2, .N_q = 40, .N_k = 70, .d = 24, .causal = true});
   check.values({.heads = 8, .heads_kv = 4, .N_q = 130, .N_k = 130, .d = 8, .causal = true});
-  check.values({.heads = 3, .heads_kv = 1, .N_q = 70, .N_k = 40, .d = 37, .causal = true});
+  check.values({.heads = 3, .heads_kv = 1, .N_q = 40, .N_k = 70, .d = 37, .causal = true});
 }
 
 }  // namespace lessons
