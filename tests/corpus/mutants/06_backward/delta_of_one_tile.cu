@@ -1,6 +1,7 @@
 // corpus: fails dq (wrong values)
 // corpus: survives dv
-// D as the row sum of P o dP over the keys of one tile, where the whole row belongs: right up to 24 keys.
+// D as the row sum of P o dP over the keys of one tile, where the whole row belongs: right up to 24
+// keys.
 #include <cmath>
 #include <cstdint>
 

@@ -1,6 +1,6 @@
 // corpus: fails dq (wrong values)
 // corpus: survives dv, dk
-// dQ_i adds up dS_ij q_i, the warp's own query, where k_j belongs.
+// dQ_i adds up dS_ij q_i, the thread's own query, where k_j belongs.
 #include <cmath>
 #include <cstdint>
 
@@ -9,21 +9,23 @@
 
 namespace {
 
-constexpr unsigned kAllLanes = 0xffffffffu;
-constexpr int kWarps = 4;                // per block
-constexpr int kMost = kMaxHeadDim / 32;  // columns per lane: lane, lane + 32, ...
-constexpr float kLog2e = 1.44269504f;
+constexpr int kThreads = 64;
+
+struct Stats {
+  float m, l, delta;
+};
 
 struct Inputs {
-  const float *Q, *K, *V, *O, *LSE, *dO;
-  float* delta;
+  const float *Q, *K, *V, *dO;
+  Stats* stats;  // [B, H, N_q]
   int64_t rows_q, rows_k, N_q, N_k, d;
   float softmax_scale;
   bool causal;
-};
 
-struct Pair {
-  float p, ds;
+  // Keys 0 .. keys_of(i) - 1 are seen by query i.
+  __device__ int64_t keys_of(int64_t i) const {
+    return causal ? max(int64_t{0}, i + 1 + N_k - N_q) : N_k;
+  }
 };
 
 __device__ float dot(const float* a, const float* b, int64_t d) {
@@ -32,67 +34,62 @@ __device__ float dot(const float* a, const float* b, int64_t d) {
   return sum;
 }
 
-__device__ Pair pair_of(const Inputs& in, int64_t q_row, int64_t k_row, float delta) {
-  const int64_t d = in.d;
-  const float s = in.softmax_scale * kLog2e * dot(in.Q + q_row * d, in.K + k_row * d, d);
-  const float p = exp2f(s - in.LSE[q_row] * kLog2e);
-  return {p, in.softmax_scale * p * (dot(in.dO + q_row * d, in.V + k_row * d, d) - delta)};
-}
-
-// Adds the weights of lanes 0 .. count - 1 times the rows from first on. The whole warp takes part.
-__device__ void add_rows(float* sum, float weight, const float* first, int count, int64_t d) {
-  for (int t = 0; t < count; ++t) {
-    const float w = __shfl_sync(kAllLanes, weight, t);
-    for (int64_t n = 0, k = threadIdx.x % 32; k < d; ++n, k += 32) sum[n] += w * first[t * d + k];
+__global__ void stats_kernel(Inputs in) {
+  const int64_t d = in.d, row = int64_t{blockIdx.x} * kThreads + threadIdx.x;
+  if (row >= in.rows_q) return;
+  const int64_t first = row / in.N_q * in.N_k, keys = in.keys_of(row % in.N_q);
+  float m = -INFINITY, l = 0.0f, o_reg[kMaxHeadDim] = {};  // [d]
+  for (int64_t j = first; j < first + keys; ++j) {
+    const float s = in.softmax_scale * dot(in.Q + row * d, in.K + j * d, d);
+    const float m_new = fmaxf(m, s), rescale = expf(m - m_new), p = expf(s - m_new);
+    l = l * rescale + p;
+    for (int64_t k = 0; k < d; ++k) o_reg[k] = o_reg[k] * rescale + p * in.V[j * d + k];
+    m = m_new;
   }
+  const float delta = keys > 0 ? dot(o_reg, in.dO + row * d, d) / l : 0.0f;
+  in.stats[row] = {m, l, delta};
 }
 
-__device__ void store(float* row, const float* sum, int64_t d) {
-  for (int64_t n = 0, k = threadIdx.x % 32; k < d; ++n, k += 32) row[k] = sum[n];
+// p and ds of a pair of rows.
+__device__ void pair(const Inputs& in, int64_t q_row, int64_t k_row, float* p, float* ds) {
+  const int64_t d = in.d;
+  const Stats stats = in.stats[q_row];
+  const float s = in.softmax_scale * dot(in.Q + q_row * d, in.K + k_row * d, d);
+  *p = expf(s - stats.m) / stats.l;
+  *ds = *p * (dot(in.dO + q_row * d, in.V + k_row * d, d) - stats.delta);
 }
 
 __global__ void query_kernel(Inputs in, float* dQ) {
-  const int64_t row = int64_t{blockIdx.x} * kWarps + threadIdx.x / 32, d = in.d;
-  const int lane = threadIdx.x % 32;
-  if (row >= in.rows_q) return;  // the whole warp
-  float delta = 0.0f;
-  for (int64_t k = lane; k < d; k += 32) delta += in.dO[row * d + k] * in.O[row * d + k];
-  for (int step = 16; step > 0; step /= 2) delta += __shfl_xor_sync(kAllLanes, delta, step);
-  if (lane == 0) in.delta[row] = delta;
-
-  const int64_t keys = in.causal ? row % in.N_q + 1 + in.N_k - in.N_q : in.N_k;
-  float dq[kMost] = {};
-  for (int64_t j0 = 0; j0 < keys; j0 += 32) {
-    const int count = min(int64_t{32}, keys - j0);
-    const int64_t first = row / in.N_q * in.N_k + j0;
-    const float ds = lane < count ? pair_of(in, row, first + lane, delta).ds : 0.0f;
-    for (int t = 0; t < count; ++t) {
-      const float w = __shfl_sync(kAllLanes, ds, t);
-      for (int64_t n = 0, k = lane; k < d; ++n, k += 32) dq[n] += w * in.Q[row * d + k];
-    }
+  const int64_t d = in.d, row = int64_t{blockIdx.x} * kThreads + threadIdx.x;
+  if (row >= in.rows_q) return;
+  const int64_t first = row / in.N_q * in.N_k, keys = in.keys_of(row % in.N_q);
+  float dq_reg[kMaxHeadDim] = {};  // [d]
+  for (int64_t j = first; j < first + keys; ++j) {
+    float p, ds;
+    pair(in, row, j, &p, &ds);
+    for (int64_t k = 0; k < d; ++k) dq_reg[k] += ds * in.Q[row * d + k];
   }
-  store(dQ + row * d, dq, d);
+  for (int64_t k = 0; k < d; ++k) dQ[row * d + k] = in.softmax_scale * dq_reg[k];
 }
 
 __global__ void key_kernel(Inputs in, float* dK, float* dV) {
-  const int64_t row = int64_t{blockIdx.x} * kWarps + threadIdx.x / 32, d = in.d;
-  const int lane = threadIdx.x % 32;
-  if (row >= in.rows_k) return;  // the whole warp
-  float dk[kMost] = {}, dv[kMost] = {};
-  for (int64_t i0 = in.causal ? max(int64_t{0}, row % in.N_k + in.N_q - in.N_k) : 0; i0 < in.N_q;
-       i0 += 32) {
-    const int count = min(int64_t{32}, in.N_q - i0);
-    const int64_t first = row / in.N_k * in.N_q + i0;
-    Pair pair = {};
-    if (lane < count) pair = pair_of(in, first + lane, row, in.delta[first + lane]);
-    add_rows(dv, pair.p, in.dO + first * d, count, d);
-    add_rows(dk, pair.ds, in.Q + first * d, count, d);
+  const int64_t d = in.d, row = int64_t{blockIdx.x} * kThreads + threadIdx.x;
+  if (row >= in.rows_k) return;
+  const int64_t head = row / in.N_k, j = row % in.N_k;
+  float dk_reg[kMaxHeadDim] = {}, dv_reg[kMaxHeadDim] = {};  // [d]
+  for (int64_t i = 0; i < in.N_q; ++i) {
+    if (j >= in.keys_of(i)) continue;
+    const int64_t q_row = head * in.N_q + i;
+    float p, ds;
+    pair(in, q_row, row, &p, &ds);
+    for (int64_t k = 0; k < d; ++k) dv_reg[k] += p * in.dO[q_row * d + k];
+    for (int64_t k = 0; k < d; ++k) dk_reg[k] += ds * in.Q[q_row * d + k];
   }
-  store(dK + row * d, dk, d);
-  store(dV + row * d, dv, d);
+  for (int64_t k = 0; k < d; ++k) dK[row * d + k] = in.softmax_scale * dk_reg[k];
+  for (int64_t k = 0; k < d; ++k) dV[row * d + k] = dv_reg[k];
 }
 
-int64_t blocks_for(int64_t rows) { return (rows + kWarps - 1) / kWarps; }
+int64_t blocks_for(int64_t rows) { return (rows + kThreads - 1) / kThreads; }
 
 }  // namespace
 
@@ -112,13 +109,13 @@ extern "C" cudaError_t attention_backward(
   const int64_t rows_q = heads * N_q, rows_k = heads * N_k;
   if (blocks_for(rows_q) > INT32_MAX || blocks_for(rows_k) > INT32_MAX)
     return cudaErrorInvalidValue;
-  float* delta = nullptr;
-  if (N_q > 0) CUDA_RETURN_IF_ERROR(cudaMallocAsync(&delta, rows_q * sizeof(float), stream));
-  const Inputs in = {Q,      K,   V,   O, LSE,           dO,    delta, rows_q,
-                     rows_k, N_q, N_k, d, softmax_scale, causal};
-  if (N_q > 0) query_kernel<<<blocks_for(rows_q), 32 * kWarps, 0, stream>>>(in, dQ);
-  if (N_k > 0) key_kernel<<<blocks_for(rows_k), 32 * kWarps, 0, stream>>>(in, dK, dV);
+  Stats* stats = nullptr;
+  if (N_q > 0) CUDA_RETURN_IF_ERROR(cudaMallocAsync(&stats, rows_q * sizeof(Stats), stream));
+  const Inputs in = {Q, K, V, dO, stats, rows_q, rows_k, N_q, N_k, d, softmax_scale, causal};
+  if (N_q > 0) stats_kernel<<<blocks_for(rows_q), kThreads, 0, stream>>>(in);
+  if (N_q > 0) query_kernel<<<blocks_for(rows_q), kThreads, 0, stream>>>(in, dQ);
+  if (N_k > 0) key_kernel<<<blocks_for(rows_k), kThreads, 0, stream>>>(in, dK, dV);
   const cudaError_t launched = cudaGetLastError();
-  const cudaError_t freed = delta ? cudaFreeAsync(delta, stream) : cudaSuccess;
+  const cudaError_t freed = stats ? cudaFreeAsync(stats, stream) : cudaSuccess;
   return launched != cudaSuccess ? launched : freed;
 }

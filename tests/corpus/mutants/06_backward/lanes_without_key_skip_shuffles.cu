@@ -1,7 +1,7 @@
 // corpus: fails dv (wrong values)
 // corpus: survives dq
-// In the last, partial step over queries only the lanes that have one take part in the shuffles, whose
-// mask names all 32.
+// In the last, partial step over queries only the lanes that have one take part in the shuffles,
+// whose mask names all 32.
 #include <cmath>
 #include <cstdint>
 

@@ -1,7 +1,7 @@
 // corpus: fails hard_numbers (not finite)
 // corpus: survives cross_attention
-// P is multiplied by 0 where a pair does not exist or is hidden. Its exponential may be infinite, and
-// infinity times 0 is NaN.
+// P is multiplied by 0 where a pair does not exist or is hidden. Its exponential may be infinite,
+// and infinity times 0 is NaN.
 #include <cmath>
 #include <cstdint>
 #include <initializer_list>

@@ -1,6 +1,7 @@
 // corpus: fails causal (wrong values)
 // corpus: survives hard_numbers
-// The backward pass knows nothing of causal: hidden pairs have P = exp(S - LSE), which may exceed 1.
+// The backward pass knows nothing of causal: hidden pairs have P = exp(S - LSE), which may exceed
+// 1.
 #include <cmath>
 #include <cstdint>
 

@@ -36,7 +36,7 @@ __global__ void backward_kernel(Inputs in, float* delta, float* dQ, float* dK, f
   const int64_t threads = int64_t{gridDim.x} * kThreads;
   for (int64_t row = thread; row < in.rows_q; row += threads)
     delta[row] = dot(in.dO + row * d, in.O + row * d, d);
-  __syncthreads();  // D is known
+  __syncthreads();  // D of the block's queries is known
 
   for (int64_t row = thread; row < in.rows_k; row += threads) {
     const int64_t first = row / N_k * N_q, j = row % N_k;

@@ -1,6 +1,7 @@
 // corpus: fails dv (wrong values)
 // corpus: survives launches
-// The scores of the backward pass lack softmax_scale: exp(s - LSE) is not the P of the forward pass.
+// The scores of the backward pass lack softmax_scale: exp(s - LSE) is not the P of the forward
+// pass.
 #include <cmath>
 #include <cstdint>
 

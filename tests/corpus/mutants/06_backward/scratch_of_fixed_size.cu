@@ -1,4 +1,4 @@
-// corpus: fails contract (out of bounds)
+// corpus: fails contract (out of bounds | crash)
 // corpus: survives cross_attention, batch_and_heads, repeatable
 // D lives in a device variable with room for 65,536 queries, counted over all heads.
 #include <cmath>

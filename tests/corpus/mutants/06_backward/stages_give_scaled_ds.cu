@@ -1,6 +1,7 @@
 // corpus: fails dp_ds (wrong values)
 // corpus: survives delta, dk, dq, hard_numbers
-// The gradients are right; the dS that attention_backward_stages gives is multiplied by softmax_scale.
+// The gradients are right; the dS that attention_backward_stages gives is multiplied by
+// softmax_scale.
 #include <cmath>
 #include <cstdint>
 #include <initializer_list>

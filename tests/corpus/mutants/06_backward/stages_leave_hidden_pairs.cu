@@ -1,6 +1,7 @@
 // corpus: fails causal (never written)
 // corpus: survives dp_ds, hard_numbers
-// attention_backward is right; attention_backward_stages does not set dP and dS of hidden pairs to 0.
+// attention_backward is right; attention_backward_stages does not set dP and dS of hidden pairs to
+// 0.
 #include <cmath>
 #include <cstdint>
 #include <initializer_list>

@@ -1,7 +1,7 @@
 // corpus: fails dq (wrong values)
 // corpus: survives dv, dk
-// Each tile of keys stores its part of dQ over that of the tile before: = where += belongs. A part has
-// only one tile up to 128 keys.
+// Each tile of keys stores its part of dQ over that of the tile before: = where += belongs. A part
+// has only one tile up to 128 keys.
 #include <cmath>
 #include <cstdint>
 

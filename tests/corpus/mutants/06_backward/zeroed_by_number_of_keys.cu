@@ -12,7 +12,6 @@ namespace {
 constexpr int Br = 8;   // queries per tile
 constexpr int Bc = 40;  // keys per block
 constexpr int kThreads = Br * Bc;
-constexpr int d_max = kMaxHeadDim;
 
 __global__ void delta_kernel(
     const float* O, const float* dO, float* delta, int64_t rows, int64_t d) {

@@ -1,6 +1,6 @@
 // corpus: passes
-// D as the row sum of P o dP, which a first loop over the keys makes: O is not read. Tiles of 24 rows,
-// 96 threads per block; no tile is left out when it is hidden.
+// D as the row sum of P o dP, which a first loop over the keys makes: O is not read. Tiles of 24
+// rows, 96 threads per block; hidden tiles are loaded all the same.
 #include <cmath>
 #include <cstdint>
 

@@ -1,6 +1,6 @@
 // corpus: passes
-// All sums in double, and exp() of doubles. At most 64 blocks, whose threads take rows until none is
-// left. D is kept in double, too: 8 bytes per query.
+// All sums in double, and exp() of doubles. At most 64 blocks, whose threads take rows until none
+// is left. D is kept in double, too: 8 bytes per query.
 #include <cmath>
 #include <cstdint>
 

@@ -1,6 +1,6 @@
 // corpus: passes
-// The forward pass is in the same file and shares the code that finds a score. It leaves nothing but O
-// and LSE for the backward pass.
+// The forward pass is in the same file and shares the code that finds a score. It leaves nothing
+// but O and LSE for the backward pass.
 #include <cmath>
 #include <cstdint>
 

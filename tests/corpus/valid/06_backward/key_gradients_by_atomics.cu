@@ -1,6 +1,7 @@
 // corpus: passes
-// One kernel, queries outside: a block owns 16 queries, keeps dQ, and adds what its queries give to dK
-// and dV with atomics, to memory that was zeroed on the stream. The last bits differ from run to run.
+// One kernel, queries outside: a block owns 16 queries, keeps dQ, and adds what its queries give to
+// dK and dV with atomics, to memory that was zeroed on the stream. The last bits differ from run to
+// run.
 #include <cmath>
 #include <cstdint>
 

@@ -1,6 +1,6 @@
 // corpus: passes
-// One block of 256 threads does the work of all heads, in three phases with a barrier between them. D
-// is kept where dQ will be: in the first column of its row, until the last phase.
+// One block of 256 threads does the work of all heads, in three phases with a barrier between them.
+// D is kept where dQ will be: in the first column of its row, until the last phase.
 #include <cmath>
 #include <cstdint>
 

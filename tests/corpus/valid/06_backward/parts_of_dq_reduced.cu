@@ -1,6 +1,7 @@
 // corpus: passes
-// Keys outside, and no atomics: four blocks per head take every fourth tile of keys and add their part
-// of dQ to a workspace of four times dQ, which a last kernel adds up. D is computed on the way.
+// Keys outside, and no atomics: four blocks per head take every fourth tile of keys and add their
+// part of dQ to a workspace of four times dQ, which a last kernel adds up. D is computed on the
+// way.
 #include <cmath>
 #include <cstdint>
 

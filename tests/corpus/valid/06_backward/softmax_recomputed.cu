@@ -1,6 +1,6 @@
 // corpus: passes
-// Neither O nor LSE is read: a first kernel does an online softmax again and leaves m, l and D, three
-// floats per query. P = exp(s - m) / l.
+// Neither O nor LSE is read: a first kernel does an online softmax again and leaves m, l and D,
+// three floats per query. P = exp(s - m) / l.
 #include <cmath>
 #include <cstdint>
 

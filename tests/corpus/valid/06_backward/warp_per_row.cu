@@ -1,6 +1,7 @@
 // corpus: passes
-// A warp owns a query or a key. For 32 rows of the other kind a lane has a score each; then a lane has
-// columns, and gets the weights by shuffles. Base 2: LSE and softmax_scale times log2(e), and exp2f.
+// A warp owns a query or a key. For 32 rows of the other kind a lane has a score each; then a lane
+// has columns, and gets the weights by shuffles. Base 2: LSE and softmax_scale times log2(e),
+// exp2f.
 #include <cmath>
 #include <cstdint>
 
