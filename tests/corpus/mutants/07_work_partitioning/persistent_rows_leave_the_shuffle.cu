@@ -1,6 +1,6 @@
 // corpus: fails safety (hang)
 // corpus: survives hard_numbers
-// corpus: survives causal
+// corpus: survives scalar_path
 // Threads whose row lies behind the last query go on to the next tile of queries, and then the
 // others add up l with shuffles that name the whole warp. Harmless as long as no block takes a
 // second tile: nobody waits for threads that have returned.

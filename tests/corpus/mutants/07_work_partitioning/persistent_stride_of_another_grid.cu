@@ -1,6 +1,6 @@
 // corpus: fails grouped_heads (never written)
 // corpus: survives hard_numbers
-// corpus: survives safety
+// corpus: survives scalar_path
 // The grid has a block per multiprocessor, but a block steps on by as many as the device could hold
 // at a time: with more tiles than multiprocessors, some are left out.
 #include <cmath>

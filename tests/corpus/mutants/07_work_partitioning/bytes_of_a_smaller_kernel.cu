@@ -1,8 +1,8 @@
-// corpus: fails memory (memory)
+// corpus: fails safety (out of bounds)
+// corpus: survives hard_numbers
 // corpus: survives repeatable
-// corpus: survives work_partitioning
-// Blocks split the keys of a query and leave their parts of m, l and O in scratch memory, which
-// stays allocated after the call.
+// The kernel for 96 columns came later. The bytes of shared memory are still those of the kernel
+// for 64 or 128: for 64 < d <= 96 a third is missing.
 #include <cmath>
 #include <cstdint>
 
@@ -11,12 +11,12 @@
 namespace {
 
 constexpr int kLanes = 8;  // threads that share a row
-constexpr int kThreads = 64;
+constexpr int kThreads = 128;
+constexpr int kGroup = 64;  // threads
 constexpr int Br = 32;
 constexpr int Bc = 32;
 constexpr int kRows = 4;        // rows per thread, and keys
 constexpr int kPitch = Bc + 4;  // floats between rows of P
-constexpr int kMostParts = 4;   // of the keys
 
 // Columns k to k + 3 of row r of [N, d]; zeros where there are none.
 __device__ float4 load_four(const float* rows, int64_t r, int64_t N, int k, int d, bool wide) {
@@ -24,6 +24,14 @@ __device__ float4 load_four(const float* rows, int64_t r, int64_t N, int k, int 
   const float* const at = rows + r * d + k;
   if (wide) return *reinterpret_cast<const float4*>(at);
   return {at[0], k + 1 < d ? at[1] : 0.0f, k + 2 < d ? at[2] : 0.0f, k + 3 < d ? at[3] : 0.0f};
+}
+
+__device__ void store_four(float* at, int k, int d, bool wide, float4 a) {
+  if (wide && k < d) *reinterpret_cast<float4*>(at + k) = a;
+  if (wide) return;
+  const float values[4] = {a.x, a.y, a.z, a.w};
+  for (int n = 0; n < 4; ++n)
+    if (k + n < d) at[k + n] = values[n];
 }
 
 __device__ float dot(float4 a, float4 b) { return a.x * b.x + a.y * b.y + a.z * b.z + a.w * b.w; }
@@ -42,30 +50,25 @@ __device__ void load_tile(
         load_four(head, first + n / D4, N, n % D4 * 4, d, wide);
 }
 
-// What the blocks of a row leave behind. rows: of all heads.
-struct Parts {
-  float *O, *m, *l;    // [count, rows, D], [count, rows] and [count, rows]
-  int64_t rows, keys;  // keys of a part
-  int count;
-};
-
 template <int D>
 __global__ void __launch_bounds__(kThreads) attention_kernel(
-    const float* Q, const float* K, const float* V, Parts parts, int64_t N_q, int64_t N_k, int d,
-    int group, int64_t tiles, float scale, bool causal, bool wide) {
+    const float* Q, const float* K, const float* V, float* O, float* LSE, int64_t N_q, int64_t N_k,
+    int d, int heads, int group, int64_t tiles, float scale, bool causal, bool wide) {
   constexpr int kStride = D + 4;
   constexpr int kFours = D / 4 / kLanes;  // float4s of O per row and thread
   extern __shared__ float4 smem[];
   float* const Q_smem = reinterpret_cast<float*>(smem);  // [Br, D + 4]
-  float* const K_smem = Q_smem + Br * kStride;           // [Bc, D + 4]
-  float* const V_smem = K_smem + Bc * kStride;           // [Bc, D + 4]
-  float* const P_smem = V_smem + Bc * kStride;           // [Br, Bc + 4]
-  const int x = threadIdx.x % kLanes, y = threadIdx.x / kLanes;
-  const int part = blockIdx.x % parts.count;
-  const int64_t tile = blockIdx.x / parts.count;  // of queries
-  const int64_t head = tile / tiles;              // over all batches
-  const int64_t kv_head = head / group;
-  const int64_t i0 = (tiles - 1 - tile % tiles) * Br;  // the last rows see most: first
+  float* const K_both = Q_smem + Br * kStride;           // [2 Bc, D + 4]
+  float* const V_both = K_both + 2 * Bc * kStride;       // [2 Bc, D + 4]
+  float* const P_both = V_both + 2 * Bc * kStride;       // [2, Br, Bc + 4]
+  const int part = threadIdx.x / kGroup, in_group = threadIdx.x % kGroup;
+  const int x = in_group % kLanes, y = in_group / kLanes;
+  float* const K_smem = K_both + part * Bc * kStride;
+  float* const V_smem = V_both + part * Bc * kStride;
+  float* const P_smem = P_both + part * Br * kPitch;
+  const int64_t head = blockIdx.x / tiles;  // over all batches
+  const int64_t kv_head = head / heads * (heads / group) + head % heads / group;
+  const int64_t i0 = (tiles - 1 - blockIdx.x % tiles) * Br;  // the last rows see most: first
   const int64_t offset = N_k - N_q;
   const float* const K_head = K + kv_head * N_k * d;
   const float* const V_head = V + kv_head * N_k * d;
@@ -76,11 +79,11 @@ __global__ void __launch_bounds__(kThreads) attention_kernel(
   for (int r = 0; r < kRows; ++r) m[r] = -INFINITY;
   int64_t end = N_k;
   if (causal) end = min(i0 + Br, N_q) + offset;
-  end = min(end, (part + 1) * parts.keys);
-  for (int64_t j0 = part * parts.keys; j0 < end; j0 += Bc) {
+  for (int64_t first = 0; first < end; first += 2 * Bc) {
+    const int64_t j0 = first + part * Bc;
     __syncthreads();  // all are done with the tiles before
-    load_tile<D>(K_smem, Bc, K_head, j0, N_k, d, wide);
-    load_tile<D>(V_smem, Bc, V_head, j0, N_k, d, wide);
+    load_tile<D>(K_both, 2 * Bc, K_head, first, N_k, d, wide);
+    load_tile<D>(V_both, 2 * Bc, V_head, first, N_k, d, wide);
     __syncthreads();  // the tiles are there, and Q
 
     // Rows 4 y to 4 y + 3, keys x, x + 8, x + 16, x + 24.
@@ -137,39 +140,41 @@ __global__ void __launch_bounds__(kThreads) attention_kernel(
     __syncwarp();  // the warp is done with its rows of P
   }
 
-  for (int r = 0; r < kRows; ++r) {
+  // The second group hands over its part: [Br, D], then m and l.
+  for (int r = 0; r < kRows; ++r)
     for (int lanes = 1; lanes < kLanes; lanes *= 2) l[r] += __shfl_xor_sync(~0u, l[r], lanes);
+  float* const O_part = K_both;
+  float* const m_part = P_both;
+  float* const l_part = m_part + Br;
+  __syncthreads();  // all are done with the last tiles
+  if (part == 1)
+    for (int r = 0; r < kRows; ++r) {
+      const int row = kRows * y + r;
+      for (int n = 0; n < kFours; ++n)
+        *reinterpret_cast<float4*>(O_part + row * D + 4 * (x + kLanes * n)) = o[r][n];
+      if (x == 0) m_part[row] = m[r];
+      if (x == 0) l_part[row] = l[r];
+    }
+  __syncthreads();  // the part is complete
+  if (part == 1) return;
+  for (int r = 0; r < kRows; ++r) {
+    const int row = kRows * y + r;
+    const float m_new = fmaxf(m[r], m_part[row]);
+    const float base = m_new == -INFINITY ? 0.0f : m_new;
+    const float mine = expf(m[r] - base), theirs = expf(m_part[row] - base);
+    for (int n = 0; n < kFours; ++n) {
+      o[r][n] = scaled(o[r][n], mine);
+      add(o[r][n], theirs, *reinterpret_cast<float4*>(O_part + row * D + 4 * (x + kLanes * n)));
+    }
+    l[r] = mine * l[r] + theirs * l_part[row];
+    m[r] = m_new;
     const int64_t i = i0 + kRows * y + r;
     if (i >= N_q) continue;
-    const int64_t place = part * parts.rows + head * N_q + i;
+    const float inverse = l[r] == 0.0f ? 0.0f : 1.0f / l[r];
     for (int n = 0; n < kFours; ++n)
-      *reinterpret_cast<float4*>(parts.O + place * D + 4 * (x + kLanes * n)) = o[r][n];
-    if (x == 0) parts.m[place] = m[r];
-    if (x == 0) parts.l[place] = l[r];
+      store_four(O + (head * N_q + i) * d, 4 * (x + kLanes * n), d, wide, scaled(o[r][n], inverse));
+    if (LSE != nullptr && x == 0) LSE[head * N_q + i] = m[r] + logf(l[r]);
   }
-}
-
-// A warp merges the parts of a row.
-__global__ void __launch_bounds__(kThreads)
-    merge_kernel(Parts parts, float* O, float* LSE, int D, int d) {
-  const int64_t row = (int64_t{blockIdx.x} * kThreads + threadIdx.x) / 32;
-  if (row >= parts.rows) return;
-  float m = -INFINITY, l = 0.0f;
-  for (int part = 0; part < parts.count; ++part) m = fmaxf(m, parts.m[part * parts.rows + row]);
-  const float base = m == -INFINITY ? 0.0f : m;  // no key at all
-  float weight[kMostParts];
-  for (int part = 0; part < parts.count; ++part) {
-    weight[part] = expf(parts.m[part * parts.rows + row] - base);
-    l += weight[part] * parts.l[part * parts.rows + row];
-  }
-  const float inverse = l == 0.0f ? 0.0f : 1.0f / l;
-  for (int k = threadIdx.x % 32; k < d; k += 32) {
-    float o = 0.0f;
-    for (int part = 0; part < parts.count; ++part)
-      o += weight[part] * parts.O[(part * parts.rows + row) * D + k];
-    O[row * d + k] = inverse * o;
-  }
-  if (LSE != nullptr && threadIdx.x % 32 == 0) LSE[row] = m + logf(l);
 }
 
 }  // namespace
@@ -188,36 +193,22 @@ extern "C" cudaError_t attention_forward(
   if (N_q == 0) return cudaSuccess;
   const int64_t heads = int64_t{shape.batch} * shape.num_heads;
   const int64_t tiles = (N_q + Br - 1) / Br;
-  if (tiles > INT32_MAX / heads / kMostParts) return cudaErrorInvalidValue;
-  if (N_q > INT32_MAX / heads) return cudaErrorInvalidValue;
+  if (tiles > INT32_MAX / heads) return cudaErrorInvalidValue;
   const auto is_aligned = [](const void* p) { return reinterpret_cast<uintptr_t>(p) % 16 == 0; };
-  const bool wide = d % 4 == 0 && is_aligned(Q) && is_aligned(K) && is_aligned(V);
+  const bool wide = d % 4 == 0 && is_aligned(Q) && is_aligned(K) && is_aligned(V) && is_aligned(O);
 
   const int D = d <= 32 ? 32 : d <= 64 ? 64 : d <= 96 ? 96 : 128;
   const auto kernel = D == 32   ? attention_kernel<32>
                       : D == 64 ? attention_kernel<64>
                       : D == 96 ? attention_kernel<96>
                                 : attention_kernel<128>;
-  const int64_t key_tiles = (N_k + Bc - 1) / Bc;
-  Parts parts = {};
-  parts.count = key_tiles < 2 ? 1 : key_tiles < kMostParts ? key_tiles : kMostParts;
-  parts.keys = (key_tiles + parts.count - 1) / parts.count * Bc;
-  parts.rows = heads * N_q;
-  const cudaError_t allocated =
-      cudaMallocAsync(&parts.O, parts.count * parts.rows * (D + 2) * sizeof(float), stream);
-  if (allocated != cudaSuccess) return allocated;
-  parts.m = parts.O + parts.count * parts.rows * D;
-  parts.l = parts.m + parts.count * parts.rows;
-
-  const size_t bytes = ((Br + 2 * Bc) * (D + 4) + Br * kPitch) * sizeof(float);
-  cudaError_t error = cudaFuncSetAttribute(
+  const int columns = d <= 32 ? 32 : d <= 96 ? 64 : 128;
+  const size_t bytes = ((Br + 4 * Bc) * (columns + 4) + 2 * Br * kPitch) * sizeof(float);
+  const cudaError_t set = cudaFuncSetAttribute(
       kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes));
-  if (error == cudaSuccess) {
-    kernel<<<heads * tiles * parts.count, kThreads, bytes, stream>>>(
-        Q, K, V, parts, N_q, N_k, d, shape.num_heads / shape.num_heads_kv, tiles, softmax_scale,
-        causal, wide);
-    merge_kernel<<<(parts.rows + 1) / 2, kThreads, 0, stream>>>(parts, O, LSE, D, d);
-    error = cudaGetLastError();
-  }
-  return error;
+  if (set != cudaSuccess) return set;
+  kernel<<<heads * tiles, kThreads, bytes, stream>>>(
+      Q, K, V, O, LSE, N_q, N_k, d, shape.num_heads, shape.num_heads / shape.num_heads_kv, tiles,
+      softmax_scale, causal, wide);
+  return cudaGetLastError();
 }

@@ -1,7 +1,6 @@
-// corpus: fails grouped_heads (wrong values)
+// corpus: fails causal (wrong values)
 // corpus: survives hard_numbers
-// corpus: survives work_partitioning
-// Moves the key/value head out of the loop over a block's tiles.
+// How many keys a block needs is computed once, for the first of its tiles of queries.
 #include <cmath>
 #include <cstdint>
 
@@ -70,19 +69,19 @@ __global__ void __launch_bounds__(kThreads) persistent_kernel(Arguments a) {
   const int x = threadIdx.x % kSide, y = threadIdx.x / kSide;
   const int64_t offset = a.N_k - a.N_q;
 
-  const int64_t first_head = blockIdx.x / a.tiles;
-  const int64_t b = first_head / a.num_heads, h = first_head % a.num_heads;
-  const int64_t kv_head = b * a.num_heads_kv + h * a.num_heads_kv / a.num_heads;
-  const float* const K_head = a.K + kv_head * a.N_k * a.d;
-  const float* const V_head = a.V + kv_head * a.N_k * a.d;
+  const int64_t first_row = blockIdx.x % a.tiles * Br;
+  const int64_t end = a.causal ? min(first_row + Br, a.N_q) + offset : a.N_k;
   for (int64_t work = blockIdx.x; work < a.heads * a.tiles; work += gridDim.x) {
     const int64_t head = work / a.tiles, i0 = work % a.tiles * Br;
+    const int64_t b = head / a.num_heads, h = head % a.num_heads;
+    const int64_t kv_head = b * a.num_heads_kv + h * a.num_heads_kv / a.num_heads;
+    const float* const K_head = a.K + kv_head * a.N_k * a.d;
+    const float* const V_head = a.V + kv_head * a.N_k * a.d;
     __syncthreads();  // all are done with Q of the tile before
     load_transposed<D>(a, Q_smem, kPitch, Br, a.Q + head * a.N_q * a.d, i0, a.N_q);
 
     float m[kEach], l[kEach] = {}, o[kEach][kColumns] = {};
     for (float& maximum : m) maximum = -INFINITY;
-    const int64_t end = a.causal ? min(i0 + Br, a.N_q) + offset : a.N_k;
     for (int64_t j0 = 0; j0 < end; j0 += Bc) {
       __syncthreads();  // all are done with K and V of the tile before
       load_transposed<D>(a, K_smem, Bc + 4, Bc, K_head, j0, a.N_k);
