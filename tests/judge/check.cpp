@@ -143,6 +143,11 @@ void Check::expect_refusal(
   const std::string touched = touched_output(answer);
   if (!touched.empty())
     fail(shape, "contract", "the error was returned, but " + touched + " had been written");
+  if (answer.reply.held_bytes > 0)
+    fail(
+        shape, "contract",
+        "the error was returned, but " + bytes_words(answer.reply.held_bytes) +
+            " are still allocated");
 }
 
 void Check::refuses_or_values(const Case& shape, const std::string& what, int error) {
@@ -156,6 +161,7 @@ void Check::refuses_or_values(const Case& shape, const std::string& what, int er
   } catch (Failure& failure) {
     failure.kind = "contract";
     failure.headline = what + ": " + error_names({error}) + " is expected";
+    failure.diagnosis = {};
     if (answer.reply.returned == kSuccess)
       failure.details =
           function() + " returned cudaSuccess, and a wrong result\n" + failure.details;
@@ -364,10 +370,12 @@ void Check::last_head(const Case& one_head, int heads) {
   } catch (Failure& failure) {
     failure.headline =
         format("the last of %s heads, ", with_commas(heads).c_str()) + failure.headline;
-    failure.details += format(
-        "\nits elements have numbers up to %s, beyond 2^31: is every product that leads to an "
-        "index computed in 64 bits?",
-        with_commas(elements).c_str());
+    failure.diagnosis = {};  // what was read or written is another head's
+    if (failure.kind != "launch error")
+      failure.details += format(
+          "\nits elements have numbers up to %s, beyond 2^31: is every product that leads to an "
+          "index computed in 64 bits?",
+          with_commas(elements).c_str());
     throw;
   } catch (const InternalError&) {
     not_run("this machine cannot reserve tensors of " + bytes_words(4 * elements));

@@ -228,6 +228,26 @@ TEST(WrongGradients, NaNAndWhatWasNeverWrittenAreTold) {
   EXPECT_EQ(comparison.wrong, 0);
 }
 
+TEST(WrongGradients, ATileIsGivenASizeOnlyIfNoOtherSizeDoesTheSame) {
+  const auto words_for = [](int N) {
+    const Case c = {.N_q = N, .N_k = N, .d = 4};
+    const Problem problem = draw_backward(c, 5);
+    const Gradients exact = reference_gradients(problem);
+    for (const GradientMistake& mistake : gradient_mistakes()) {
+      if (std::string(mistake.slug) != "partial-tile-dropped" || mistake.whole_tiles_of != 16)
+        continue;
+      const std::vector<double> wrong = simulate(mistake, problem, kGradQ);
+      const std::vector<float> got(wrong.begin(), wrong.end());
+      const Comparison comparison =
+          compare_gradient(c, exact, kGradQ, got.data(), protocol::filler_bits(kGradQ));
+      return diagnose_gradient(problem, exact.dQ, kGradQ, got.data(), comparison).words;
+    }
+    return std::string();
+  };
+  EXPECT_EQ(words_for(33), "the sum leaves out the last, partial tile");
+  EXPECT_EQ(words_for(31), "the sum leaves out the last, partial tile of 16");
+}
+
 TEST(WrongGradients, AGradientThatIsZeroEverywhereIsCalledThat) {
   const Case c = {.N_q = 4, .N_k = 4, .d = 2};
   const Problem problem = draw_backward(c, 5);

@@ -125,10 +125,13 @@ std::vector<double> simulate(const GradientMistake& mistake, const Problem& prob
     for (int j = keys.first; j < keys.end; ++j) {
       double s = dot(q, K + std::int64_t{j} * d, d);
       for (int n = 0; n < mistake.forward_scale; ++n) s *= scale;
-      const double p = mistake.lse == Mistaken::Lse::kMissing   ? std::exp(s)
-                       : mistake.lse == Mistaken::Lse::kBaseTwo ? std::exp2(s - lse)
-                                                                : std::exp(s - lse);
-      const double dp = dot(dO, V + std::int64_t{j} * d, d);
+      constexpr double kLog2e = 1.4426950408889634;
+      const double p = mistake.lse == Mistaken::Lse::kMissing      ? std::exp(s)
+                       : mistake.lse == Mistaken::Lse::kMixedBases ? std::exp2(s * kLog2e - lse)
+                       : mistake.lse == Mistaken::Lse::kBaseTwo    ? std::exp2(s - lse)
+                                                                   : std::exp(s - lse);
+      double dp = dot(dO, V + std::int64_t{j} * d, d);
+      for (int n = 0; n < mistake.dP_scale; ++n) dp *= scale;
       double ds = p * (dp - delta);
       if (mistake.jacobian == Mistaken::Jacobian::kWithoutP) ds = dp - delta;
       if (mistake.jacobian == Mistaken::Jacobian::kDiagonal) ds = p * (1 - p) * dp;
@@ -212,6 +215,13 @@ std::vector<GradientMistake> gradient_mistakes() {
       {.slug = "lse-base-two",
        .words = "2 is raised to a power of natural logarithms: P = exp(S - LSE)",
        .lse = Lse::kBaseTwo},
+      {.slug = "lse-base-two",
+       .words =
+           "LSE is a natural logarithm: with exp2 it takes the factor log2(e), as the score does",
+       .lse = Lse::kMixedBases},
+      {.slug = "dp-scaled",
+       .words = "dP is multiplied by softmax_scale: dP = dO V^T",
+       .dP_scale = 1},
       {.slug = "p-missing",
        .words = "dS lacks the factor P: dS = P o (dP - D)",
        .jacobian = Jacobian::kWithoutP},
@@ -259,12 +269,15 @@ std::vector<GradientMistake> gradient_mistakes() {
     all.push_back(
         {.slug = "partial-tile-dropped",
          .words = format("the sum leaves out the last, partial tile of %d", tile),
+         .words_for_any_tile = "the sum leaves out the last, partial tile",
          .whole_tiles_of = tile});
     all.push_back(
         {.slug = "last-tile-only",
          .words = format(
              "each tile of %d overwrites the sum of those before it: += is needed where = stands",
              tile),
+         .words_for_any_tile =
+             "each tile overwrites the sum of those before it: += is needed where = stands",
          .last_tile_of = tile});
   }
   return all;
@@ -291,6 +304,8 @@ Diagnosis diagnose_gradient(
     const auto found = best_of_class.find(mistake.slug);
     if (found == best_of_class.end() || away < found->second.distance)
       best_of_class[mistake.slug] = {away, mistake.words};
+    else if (away == found->second.distance && !mistake.words_for_any_tile.empty())
+      found->second.words = mistake.words_for_any_tile;
   }
   const auto closer = [](const auto& a, const auto& b) {
     return a.second.distance < b.second.distance;

@@ -15,16 +15,18 @@ namespace judge {
 // What is wrong. The defaults are right.
 struct GradientMistake {
   enum class Delta { kRight, kMissing, kAdded, kFromO, kFromGradO, kHeadZero };
-  enum class Lse { kRight, kMissing, kBaseTwo, kHeadZero };
+  enum class Lse { kRight, kMissing, kBaseTwo, kMixedBases, kHeadZero };
   enum class Jacobian { kRight, kWithoutP, kDiagonal };
   enum class FromWhat { kP, kGradS, kGradP };
 
   const char* slug = "";
-  std::string words{};  // completes "looks like: "
+  std::string words{};               // completes "looks like: "
+  std::string words_for_any_tile{};  // where several tile_of explain the same numbers
 
   int forward_scale = 1;           // so often is softmax_scale in the scores,
   int dQ_scale = 1, dK_scale = 1;  // and in the gradients
   bool own_scale = false;          // 1 / sqrt(d) whatever softmax_scale is
+  int dP_scale = 0;                // so often is softmax_scale in dP
   Delta delta = Delta::kRight;
   Lse lse = Lse::kRight;
   Jacobian jacobian = Jacobian::kRight;

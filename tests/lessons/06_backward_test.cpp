@@ -45,16 +45,16 @@ const judge::Lesson& lesson() {
           {"safety", {"launches"}, section("From algorithm to threads")},
       },
       {
-          {"delta-missing", "06.3"},     {"delta-added", "06.3"},      {"delta-of-o", "06.1"},
-          {"delta-of-do", "06.1"},       {"delta-head-zero", "06.1"},  {"lse-head-zero", "06.2"},
-          {"lse-missing", "06.2"},       {"lse-base-two", "06.2"},     {"scale-missing", "06.2"},
-          {"scale-twice", "06.2"},       {"scale-ignored", "06.2"},    {"mask-missing", "06.2"},
-          {"mask-top-left", "06.2"},     {"mask-strict", "06.2"},      {"mask-one-more", "06.2"},
-          {"mask-offset-sign", "06.2"},  {"mask-upper", "06.2"},       {"dv-from-ds", "06.2"},
-          {"dv-from-dp", "06.2"},        {"dv-with-o", "06.2"},        {"p-missing", "06.3"},
-          {"jacobian-diagonal", "06.3"}, {"dq-scale-missing", "06.4"}, {"dk-scale-missing", "06.4"},
-          {"dq-scale-twice", "06.4"},    {"dk-scale-twice", "06.4"},   {"dq-with-q", "06.4"},
-          {"dk-with-k", "06.4"},         {"dq-dk-swapped", "06.4"},
+          {"delta-missing", "06.3"},     {"delta-added", "06.3"},     {"delta-of-o", "06.1"},
+          {"delta-of-do", "06.1"},       {"delta-head-zero", "06.1"}, {"lse-head-zero", "06.2"},
+          {"lse-missing", "06.2"},       {"lse-base-two", "06.2"},    {"scale-missing", "06.2"},
+          {"scale-twice", "06.2"},       {"scale-ignored", "06.2"},   {"mask-missing", "06.2"},
+          {"mask-top-left", "06.2"},     {"mask-strict", "06.2"},     {"mask-one-more", "06.2"},
+          {"mask-offset-sign", "06.2"},  {"mask-upper", "06.2"},      {"dv-from-ds", "06.2"},
+          {"dv-from-dp", "06.2"},        {"dv-with-o", "06.2"},       {"p-missing", "06.3"},
+          {"jacobian-diagonal", "06.3"}, {"dp-scaled", "06.3"},       {"dq-scale-missing", "06.4"},
+          {"dk-scale-missing", "06.4"},  {"dq-scale-twice", "06.4"},  {"dk-scale-twice", "06.4"},
+          {"dq-with-q", "06.4"},         {"dk-with-k", "06.4"},       {"dq-dk-swapped", "06.4"},
       },
       true,
       {},
@@ -137,6 +137,9 @@ TEST(Lesson06, cross_attention) {
     check.values({.N_q = 129, .N_k = 1});
     check.values({.N_q = 2, .N_k = 1500, .d = 8});
     check.values({.N_q = 1500, .N_k = 2, .d = 8});
+    // Longer than what fits into shared memory: LSE and D of a head, or a row of P.
+    check.values({.N_q = 20'000, .N_k = 2, .d = 1});
+    check.values({.N_q = 2, .N_k = 20'000, .d = 1});
   });
 }
 
@@ -186,13 +189,17 @@ TEST(Lesson06, hard_numbers) {
 // Causal, and every query sees at least one key.
 TEST(Lesson06, causal) {
   run_check([](Check& check) {
-    for (const int N : {1, 16, 33, 50, 64, 96, 128, 130, 200})
+    for (const int N : {16, 1, 33, 50, 64, 96, 128, 130, 200})
       check.values({.N_q = N, .N_k = N, .d = 16, .causal = true});
     check.values({.N_q = 40, .N_k = 72, .d = 24, .causal = true});
     check.values({.N_q = 1, .N_k = 129, .causal = true});
     check.values({.N_q = 17, .N_k = 200, .d = 32, .causal = true});
     check.values({.N_q = 64, .N_k = 128, .d = 8, .causal = true});
     check.values({.N_q = 130, .N_k = 131, .d = 8, .causal = true});
+    check.values({.N_q = 70, .N_k = 97, .d = 111, .causal = true});
+    check.values({.heads = 2, .N_q = 97, .N_k = 130, .d = 128, .causal = true});
+    for (const double scale : {0.3, 0.0, -0.25})
+      check.values(with_scale({.heads = 2, .N_q = 40, .N_k = 56, .d = 24, .causal = true}, scale));
     check.values({.batch = 2, .heads = 3, .N_q = 33, .N_k = 50, .d = 37, .causal = true});
     for (const Family family : judge::kAllFamilies)
       check.values({.N_q = 70, .N_k = 97, .d = 6, .causal = true, .inputs = family});
@@ -211,6 +218,8 @@ TEST(Lesson06, rows_without_keys) {
     check.values({.heads = 2, .N_q = 128, .N_k = 64, .d = 8, .causal = true});
     check.values({.N_q = 200, .N_k = 65, .d = 37, .causal = true});
     check.values({.N_q = 129, .N_k = 1, .d = 4, .causal = true});
+    for (const double scale : {0.0, -0.25})
+      check.values(with_scale({.N_q = 97, .N_k = 33, .d = 12, .causal = true}, scale));
     for (const Family family : judge::kAllFamilies)
       check.values({.N_q = 20, .N_k = 12, .d = 16, .causal = true, .inputs = family});
   });
@@ -223,6 +232,7 @@ TEST(Lesson06, large_index) {
       check.last_head({.N_q = 4, .N_k = 2, .d = d}, 4'300'000);
       check.last_head({.N_q = 2, .N_k = 4, .d = d}, 4'300'000);
     }
+    check.last_head({.N_q = 1, .N_k = 4, .d = 128}, 8'500'000);  // beyond 2^32
   });
 }
 
