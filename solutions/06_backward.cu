@@ -1,7 +1,8 @@
 // Lesson 06: the backward pass. P is computed again from LSE, tile by tile, and never stored.
 //
 // Before    O and LSE are computed; nothing says how a loss changes with Q, K and V.
-// Change    dV = P^T dO, dQ = scale * dS K, dK = scale * dS^T Q, with p = exp(scale * s - LSE).
+// Change    a rewrite: dV = P^T dO, dQ = scale * dS K and dK = scale * dS^T Q,
+//           with p = exp(scale * s - LSE).
 // Why       training needs the gradients; P and dS would take 8 N_q N_k bytes per head.
 // Grid      D: ceil(B H N_q / 64) blocks; dQ: B H ceil(N_q / 64); dK and dV: B H ceil(N_k / 64).
 // Block     64 threads; a thread works on one query (D, dQ) or on one key (dK, dV) of one head.

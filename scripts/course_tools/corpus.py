@@ -38,6 +38,11 @@ class Entry:
     fails: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # check -> kinds
     survives: tuple[str, ...] = ()
 
+    @property
+    def checks(self) -> tuple[str, ...]:
+        """Those that the header is about; none, which stands for all, where all have to pass."""
+        return (*self.fails, *self.survives)
+
 
 def files() -> list[Path]:
     return sorted(path for folder in FOLDERS for path in (paths.CORPUS / folder).rglob("*.cu"))

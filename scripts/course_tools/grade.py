@@ -33,12 +33,11 @@ def main(arguments: Sequence[str]) -> int:
     lessons = course.select_by_checks(lessons, options.check)
     device = options.device or devices.default()
     lessons = [one.graded_on(device) for one in lessons]
-    # The judge takes one check at a time.
     tasks = [
-        judge.Task(one, _source(options, one), check)
+        judge.Task(
+            one, _source(options, one), tuple(name for name in options.check if name in one.points)
+        )
         for one in lessons
-        for check in (options.check or [""])
-        if not check or check in one.points
     ]
     _check_report_paths(options)
     if device == devices.CUDA and not devices.has_cuda_compiler():
@@ -75,10 +74,9 @@ def _grade(
             if options.verbose:
                 bar.line(f"{task.lesson.name}| {line}")
 
-        found = judge.grade(
+        graded = judge.grade(
             tasks, Path(bin_dir), device, seed, options.jobs, show_check, show_line, tick=bar.tick
         )
-    graded = results.merged(found)
     for path, text in ((options.json, report.as_json), (options.junit, report.as_junit)):
         if path is not None:
             report.write(path, text(info, graded))

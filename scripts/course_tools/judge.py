@@ -32,12 +32,12 @@ class Task:
 
     lesson: Lesson
     source: Path
-    check: str = ""  # this one and what it depends on; empty for all
+    checks: tuple[str, ...] = ()  # these and what they depend on; empty for all
 
     @property
     def expected(self) -> list[str]:
         """The checks that must be in the judge's report."""
-        return [self.check] if self.check else list(self.lesson.points)
+        return list(self.checks or self.lesson.points)
 
 
 OnCheck = Callable[[Task, str, str], None]  # task, check, the judge's line about it
@@ -87,7 +87,7 @@ def _arguments(task: Task, bin_dir: Path, device: str, seed: int, report: Path) 
         f"--device={device}",
         f"--seed={seed:#x}",
         f"--stub-sha256={task.lesson.stub_sha256}",
-        *([f"--check={task.check}"] if task.check else []),
+        *(f"--check={check}" for check in task.checks),
         f"--gtest_output=json:{report}",
     ]
 

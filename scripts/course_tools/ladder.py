@@ -82,10 +82,12 @@ def write(record: dict) -> None:
 
 
 def table(record: dict) -> str:
-    """The ladder as Markdown: a row for each lesson, and one for the masked case of lesson 05."""
+    """The ladder as Markdown: a row for each lesson, and one for its masked case from 05 on."""
     rows = []
     for name, entry in record["lessons"].items():
         link = f"[`{name}`](lessons/{name}/README.md)"
+        if name.endswith("_backward"):
+            link += ", the backward pass"
         longer = size_text(entry["extra_bytes_longer"])
         rows.append(_cells(link, entry["full"], longer))
         if "causal" in entry:

@@ -12,7 +12,8 @@ from course_tools.cli import Parser
 from course_tools.course import Lesson
 from course_tools.errors import EXIT_OK, InternalError, UsageError
 
-MOST_ADDED = 40  # code lines that a lesson should add at most
+MOST_ADDED = 40  # code lines that a lesson should add at most, if it is no rewrite
+MOST_LINES = 300  # of a rewrite's file
 _COLOURS = {"+": "\x1b[32m", "-": "\x1b[31m", "@": "\x1b[36m"}
 
 
@@ -25,11 +26,13 @@ class Step:
     added: int
     removed: int
     lines: int  # of the new solution's file, all counted
+    is_rewrite: bool  # its header says so
 
     def words(self) -> str:
         return (
             f"{self.before.number} -> {self.lesson.name:<20} "
             f"+{self.added:<3} -{self.removed:<3} of {self.lines} lines"
+            f"{', a rewrite' if self.is_rewrite else ''}"
         )
 
 
@@ -54,7 +57,9 @@ def steps(lessons: Sequence[Lesson]) -> list[Step]:
         changes = list(difflib.ndiff(code_of(old), code_of(new)))
         added = sum(line.startswith("+ ") for line in changes)
         removed = sum(line.startswith("- ") for line in changes)
-        found.append(Step(before, lesson, added, removed, len(new)))
+        header = itertools.takewhile(lambda line: line.startswith("//"), new)
+        is_rewrite = any("rewrite" in line.lower() for line in header)
+        found.append(Step(before, lesson, added, removed, len(new), is_rewrite))
     return found
 
 

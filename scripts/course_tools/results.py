@@ -68,17 +68,6 @@ def failed_by_us(lesson: Lesson, checks: Sequence[str], message: str) -> list[Ch
     ]
 
 
-def merged(parts: Sequence[LessonResult]) -> list[LessonResult]:
-    """One result per lesson from parts of it; a check that several parts have counts once."""
-    found: dict[str, LessonResult] = {}
-    for part in parts:
-        whole = found.setdefault(part.lesson.name, LessonResult(part.lesson, part.file, []))
-        known = {check.check for check in whole.checks}
-        whole.checks += [check for check in part.checks if check.check not in known]
-        whole.checks.sort(key=lambda check: list(part.lesson.points).index(check.check))
-    return list(found.values())
-
-
 def exit_status(lessons: Sequence[LessonResult]) -> int:
     verdicts = {lesson.verdict for lesson in lessons}
     if INTERNAL_ERROR in verdicts:

@@ -20,6 +20,9 @@ from course_tools import paths
 from course_tools.counting import Counts, Shape, count
 from course_tools.tables import fill, markdown, size_text
 
+# A variant of lesson 07 whose warps divide the keys of a tile.
+SPLIT_K = paths.ROOT / "tests" / "corpus" / "mutants" / "07_work_partitioning" / "split_k.cu"
+
 Rows = list[tuple[str, Callable[[Counts], str]]]
 
 
@@ -205,6 +208,82 @@ def backward_memory() -> str:
     return markdown(["N", "extra, lesson 06: D", "P and dS would take"], rows)
 
 
+def multiply_adds(shape: Shape) -> int:
+    """Of all threads, without a mask: S and O take d each for a score."""
+    return 2 * scores(shape) * shape.head_dim
+
+
+def scores(shape: Shape) -> int:
+    return shape.batch * shape.num_heads * shape.seq_len_q * shape.seq_len_k
+
+
+def loaded_per_multiply_add(counts: Counts, shape: Shape) -> str:
+    return f"{counts.shared_loads.bytes / multiply_adds(shape):.4g}"
+
+
+def passes_per_cycle(counts: Counts, shape: Shape) -> str:
+    """A multiprocessor begins four multiply-adds of a warp per cycle, and one pass."""
+    return f"{4 * 32 * counts.shared_loads.wavefronts / multiply_adds(shape):.4g}"
+
+
+def partitioned() -> str:
+    """Lesson 07: a thread per query, keys divided among the warps, queries divided among them."""
+    shape = Shape(512, 512, 64)
+    counted = {
+        "lesson 05": count("05_causal", shape),
+        "split-K": count(SPLIT_K, shape),
+        "split-Q, lesson 07": count("07_work_partitioning", shape),
+    }
+    return beside(
+        "one head, N = 512, d = 64",
+        counted,
+        [
+            (
+                "shared memory, bytes loaded per multiply-add",
+                lambda c: loaded_per_multiply_add(c, shape),
+            ),
+            ("passes for these loads", lambda c: f"{c.shared_loads.wavefronts:,}"),
+            ("passes per cycle of arithmetic", lambda c: passes_per_cycle(c, shape)),
+            (
+                "shared memory, bytes stored per score",
+                lambda c: f"{c.shared_stores.bytes / scores(shape):.4g}",
+            ),
+            ("passes for these stores", lambda c: f"{c.shared_stores.wavefronts:,}"),
+            ("barriers, all blocks", lambda c: f"{c.barriers:,}"),
+            ("blocks", lambda c: f"{c.blocks}"),
+            ("passes over K and V", lambda c: f"{passes(c, 'K', shape):g}"),
+            ("exponentials per score", lambda c: f"{c.exp_calls / scores(shape):.3f}"),
+            (
+                "shuffles of a warp, per 32 scores",
+                lambda c: f"{32 * c.shuffles / scores(shape):.2f}",
+            ),
+            ("shared memory per block, bytes", lambda c: f"{c.shared_bytes:,}"),
+        ],
+    )
+
+
+def rectangles() -> str:
+    """Lesson 07: what the head dimension makes of the rectangles."""
+    rows = []
+    for d in (32, 64, 96, 128):
+        shape = Shape(256, 256, d)
+        counts = count("07_work_partitioning", shape)
+        height = shape.seq_len_q // counts.blocks // 16  # rows of a thread; a warp has four of them
+        rows.append(
+            [
+                f"{d}",
+                f"{height} x 4",
+                f"{height} x {d // 8}",
+                loaded_per_multiply_add(counts, shape),
+                passes_per_cycle(counts, shape),
+                f"{counts.shared_stores.bytes / scores(shape):.3g}",
+                f"{counts.shared_bytes:,}",
+            ]
+        )
+    titles = ["d", "of S", "of O", "bytes loaded per multiply-add", "passes per cycle"]
+    return markdown([*titles, "bytes stored per score", "shared bytes"], rows)
+
+
 TABLES: list[tuple[str, str, Callable[[], str]]] = [
     ("02_tiled", "counted", tiled),
     ("03_online_softmax", "extra-memory", extra_memory),
@@ -214,6 +293,8 @@ TABLES: list[tuple[str, str, Callable[[], str]]] = [
     ("05_causal", "skipped", skipped),
     ("06_backward", "counted", backward),
     ("06_backward", "extra-memory", backward_memory),
+    ("07_work_partitioning", "counted", partitioned),
+    ("07_work_partitioning", "rectangles", rectangles),
 ]
 
 

@@ -21,7 +21,6 @@ STEPS = [
     ("06", "backward", "recompute P from the log-sum-exp", "N"),
     ("07", "work partitioning", "FlashAttention-2: warps split Q, not K", "N"),
 ]
-READY = {"01", "02", "03", "04", "05"}  # the lessons that are here; the others are to come
 
 
 def draw(path: Path) -> None:
@@ -33,17 +32,15 @@ def draw(path: Path) -> None:
     for n, (number, name, idea, memory) in enumerate(STEPS):
         x, y = 24 + n * indent, 20 + n * pitch
         color = VERMILION if memory == "N\u00b2" else BLUE
-        ready = number in READY
         axes.add_patch(
             FancyBboxPatch(
                 (x, y),
                 width,
                 height,
                 boxstyle="round,pad=0,rounding_size=6",
-                facecolor=PALE if ready else "white",
-                edgecolor=color if ready else GREY,
-                linewidth=2.2 if ready else 1,
-                linestyle="solid" if ready else (0, (4, 3)),
+                facecolor=PALE,
+                edgecolor=color,
+                linewidth=2.2,
             )
         )
         text_y = y + height / 2 - 4.5
@@ -54,9 +51,6 @@ def draw(path: Path) -> None:
             x + width - 14, text_y, f"O({memory})", size=11, weight="bold", color=color, ha="right"
         )
     axes.text(24 + width + 14, 20 + height / 2 - 4.5, "begin here", size=11, weight="bold")
-    axes.text(
-        800 - 24, 20 + pitch + height / 2 - 4.5, "dashed: to come", size=9.5, color=GREY, ha="right"
-    )
     axes.annotate(
         "extra memory",
         (24 + 6 * indent + width - 36, 20 + 6 * pitch + height + 3),

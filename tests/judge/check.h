@@ -109,7 +109,7 @@ class Check {
   // and the other heads hold nothing. CPU device only.
   void last_head(const Case& one_head, int heads);
 
-  // As values(), of the last blocks alone where a launch has very many: for more heads than a grid's y and z can count,
+  // As values(), of the last blocks alone where these have the last rows: for more heads than a grid's y and z can count,
   // with blocks that have tiles for many more queries than there are.
   void values_of_last_blocks(const Case& shape);
 

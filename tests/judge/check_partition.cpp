@@ -50,7 +50,7 @@ void Check::divides_work() {
   const std::uint64_t blocks = counted_call(one_head).reply.grid_blocks;
   judged(one_head, judge_blocks(one_head.N_q, blocks));
 
-  Case one_tile = {.N_q = 16, .N_k = 512, .d = 4};
+  Case one_tile = {.N_q = 16, .N_k = 512, .d = 32};
   const bool one_block = counted_call(one_tile).reply.grid_blocks == 1;
   const auto barriers = [&](int N_k) {
     one_tile.N_k = N_k;

@@ -134,8 +134,8 @@ TEST(Diagnosis, RecognisesMistakesInTheDivisionOfTheWork) {
   expect_recognised(
       mistakes, bank_with({naive_mistakes(), causal_mistakes(), partitioned_mistakes()}),
       {draw(grouped, 47), draw(with_scale({.N_q = 256, .N_k = 100, .d = 4}, 2), 47),
-       draw({.N_q = 256, .N_k = 256, .d = 4, .causal = true}, 47),
-       draw({.N_q = 192, .N_k = 256, .d = 4, .causal = true}, 47)});
+       draw({.N_q = 192, .N_k = 192, .d = 4, .causal = true}, 47),
+       draw({.N_q = 192, .N_k = 230, .d = 4, .causal = true}, 47)});
 }
 
 TEST(Diagnosis, MistakesWithGroupedHeadsShowThereOnly) {

@@ -274,6 +274,8 @@ Diagnosis diagnose_gradient(
     const Problem& problem, const Exact& exact, int tensor, const float* got,
     const Comparison& comparison) {
   const std::vector<double> output(got, got + exact.value.size());
+  if (std::all_of(output.begin(), output.end(), [](double x) { return x == 0; }))
+    return {"all-zero", format("%s is 0 everywhere", protocol::tensor_name(tensor)), true};
   // Nothing can be told from numbers of which none is finite.
   if (comparison.not_finite == static_cast<std::int64_t>(output.size())) return {};
   const double to_reference = relative_distance(output, exact.value);

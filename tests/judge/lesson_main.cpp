@@ -222,16 +222,18 @@ void require_writable_report(const std::string& gtest_argument) {
 
 std::string suite_name(const Lesson& lesson) { return "Lesson" + lesson.number(); }
 
-// The gtest argument that selects one check and what it needs.
-std::string filter_argument(const Lesson& lesson, const std::string& only) {
-  if (find_check(lesson, only) == nullptr) {
-    std::string names;
-    for (const CheckPlan& check : lesson.checks) names += " " + check.name;
-    throw std::invalid_argument(
-        "no check '" + only + "' in lesson " + lesson.name + "; it has" + names);
-  }
+// The gtest argument that selects some checks and what they need.
+std::string filter_argument(const Lesson& lesson, const std::vector<std::string>& wanted) {
   std::set<std::string> names;
-  add_with_needs(lesson, only, &names);
+  for (const std::string& one : wanted) {
+    if (find_check(lesson, one) == nullptr) {
+      std::string known;
+      for (const CheckPlan& check : lesson.checks) known += " " + check.name;
+      throw std::invalid_argument(
+          "no check '" + one + "' in lesson " + lesson.name + "; it has" + known);
+    }
+    add_with_needs(lesson, one, &names);
+  }
   std::string filter;
   for (const std::string& name : names)
     filter += (filter.empty() ? "" : ":") + suite_name(lesson) + "." + name;
@@ -303,8 +305,8 @@ int lesson_main(int argc, char** argv, const Lesson& lesson) {
       throw std::invalid_argument(format(
           "this build grades on the %s device; for --device %s configure another one", kBuildDevice,
           this_run.options.device.c_str()));
-    if (!this_run.options.check.empty())
-      gtests.push_back(filter_argument(lesson, this_run.options.check));
+    if (!this_run.options.checks.empty())
+      gtests.push_back(filter_argument(lesson, this_run.options.checks));
     for (const std::string& argument : gtests) require_writable_report(argument);
   } catch (const std::invalid_argument& error) {
     std::fprintf(stderr, "%s_test: %s\n", lesson.name.c_str(), error.what());

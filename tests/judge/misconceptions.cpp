@@ -52,6 +52,7 @@ class Simulation {
     if (mistake.scale_twice) scale_ *= scale_;
     scale_ = static_cast<float>(scale_ * mistake.scale_factor);
     first_key_ = std::min(mistake.skip_first_keys, c_.N_k);
+    if (mistake.last_tile_only) first_key_ = (c_.N_k - 1) / mistake.tile_keys * mistake.tile_keys;
     end_key_ = std::max(c_.N_k - mistake.skip_last_keys, first_key_);
     if (mistake.whole_tiles_of > 0)
       end_key_ = c_.N_k / mistake.whole_tiles_of * mistake.whole_tiles_of;
@@ -131,6 +132,7 @@ class Simulation {
 
   // Which part of a split tile a key belongs to.
   int part_of(int j) const {
+    if (mistake_.interleaved) return j % mistake_.parts;
     const int keys = mistake_.tile_keys / mistake_.parts;
     return j % mistake_.tile_keys / keys;
   }
@@ -403,13 +405,18 @@ std::vector<float> simulate(
   if (mistake.kv_head != KvHead::kContract && (c.kv_heads() == 1 || c.kv_heads() == c.heads))
     return {};
   if (mistake.reversed_tiles_of >= c.N_q && mistake.reversed_tiles_of > 0) return {};
-  if (mistake.split != Split::kNone && c.N_k <= mistake.tile_keys / mistake.parts) return {};
+  if (mistake.split != Split::kNone && mistake.part == 0 && !mistake.interleaved &&
+      c.N_k <= mistake.tile_keys / mistake.parts)
+    return {};
+  if (mistake.interleaved && c.N_k == 1) return {};
   if (mistake.over_queries && c.causal) return {};
   if (mistake.mask == Mask::kNone && c.N_q == 1) return {};
   const bool one_tile = mistake.tile_keys >= c.N_k;
-  if ((mistake.online != Online::kRight || mistake.denominator == Denominator::kLastTile) &&
+  if ((mistake.online != Online::kRight || mistake.denominator == Denominator::kLastTile ||
+       mistake.last_tile_only) &&
       one_tile)
     return {};
+  if (mistake.last_tile_only && c.causal) return {};  // which tile is the last depends on the block
   if (mistake.repeats_tile_of >= c.N_k && mistake.repeats_tile_of > 0) return {};
   if (mistake.own_tile_of > 0 && mistake.own_tile_of >= std::max(c.N_q, c.N_k)) return {};
   if (mistake.dot_drops_every > c.d) return {};

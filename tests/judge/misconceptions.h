@@ -90,6 +90,8 @@ struct Mistake {
   int reversed_tiles_of = 0;            // O of a tile of Br queries is written to the mirrored tile
   Split split = Split::kNone;           // of tile_keys keys
   int parts = 1, part = 0;              // of a tile; the one that is written
+  bool interleaved = false;             // key j is in part j % parts
+  bool last_tile_only = false;          // of tile_keys keys
   bool swap_k_and_v = false;
   Maximum maximum = Maximum::kExact;
   float maximum_start = 0;            // for kTooHigh

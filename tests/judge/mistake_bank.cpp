@@ -396,6 +396,22 @@ std::vector<Mistake> partitioned_mistakes() {
                  .tile_queries = Br,
                  .mask = Mask::kTilesReversedBound});
   }
+  for (const int lanes : {2, 4, 8, 16, 32})
+    all.push_back(
+        {.slug = "lanes-disagree",
+         .words =
+             "the threads that share a row do not agree on its maximum: each takes that of its "
+             "own keys",
+         .split = Split::kUnweighted,
+         .parts = lanes,
+         .interleaved = true});
+  for (const int Bc : {16, 32, 64, 128})
+    all.push_back(
+        {.slug = "last-tile-only",
+         .words = "only the last tile of keys is in the result: what the tiles before it gave is "
+                  "multiplied by 0, or overwritten",
+         .last_tile_only = true,
+         .tile_keys = Bc});
   for (const int Bc : {32, 64, 128})
     for (const int parts : {2, 4, 8}) {
       for (const int part : {0, parts - 1})

@@ -45,7 +45,7 @@ Options parse_options(
     if (name == "--source") options.source = value;
     if (name == "--device") options.device = value;
     if (name == "--seed") options.seed = parse_seed(value);
-    if (name == "--check") options.check = value;
+    if (name == "--check") options.checks.push_back(value);
     if (name == "--stub-sha256") options.stub_sha256 = value;
   }
   if (options.source.empty()) throw std::invalid_argument("--source FILE is missing");
@@ -59,7 +59,7 @@ const char* options_help() {
          "  --device cpu|cuda     the device to run it on; this build supports one of them\n"
          "  --seed N              seed of all inputs, 64 bits, decimal or 0x...; default "
          "0x5eed1234\n"
-         "  --check NAME          only this check and those it depends on\n"
+         "  --check NAME          only this check and those it depends on; may be given again\n"
          "  --stub-sha256 HEX     a file with this SHA-256 is the untouched stub\n"
          "  --gtest_output=json:F writes the verdicts to F\n"
          "Exit status: 0 no check failed, 1 a check failed or the file is the untouched stub, 2 "

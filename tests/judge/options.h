@@ -11,8 +11,8 @@ struct Options {
   std::string source;
   std::string device;
   std::uint64_t seed = 0x5eed1234;
-  std::string check;        // "" for all
-  std::string stub_sha256;  // "" if there is no stub to recognise
+  std::vector<std::string> checks;  // none for all
+  std::string stub_sha256;          // "" if there is no stub to recognise
 };
 
 // Throws std::invalid_argument with one line that says what is wrong. default_device is used without --device.

@@ -17,12 +17,13 @@ TEST(Options, SeedsAreHexadecimalOrDecimalAndHave64Bits) {
 }
 
 TEST(Options, AreReadInBothSpellings) {
-  const Options options =
-      parse_options({"--source", "a.cu", "--device=cuda", "--seed", "7", "--check=ragged"}, "cpu");
+  const Options options = parse_options(
+      {"--source", "a.cu", "--device=cuda", "--seed", "7", "--check=ragged", "--check", "traffic"},
+      "cpu");
   EXPECT_EQ(options.source, "a.cu");
   EXPECT_EQ(options.device, "cuda");
   EXPECT_EQ(options.seed, 7u);
-  EXPECT_EQ(options.check, "ragged");
+  EXPECT_EQ(options.checks, (std::vector<std::string>{"ragged", "traffic"}));
 }
 
 TEST(Options, MistakesAreNamed) {

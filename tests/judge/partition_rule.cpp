@@ -34,9 +34,8 @@ std::string short_number(double value) { return format("%.3g", value); }
 
 PartitionVerdict judge_blocks(int N_q, std::uint64_t blocks) {
   const int least = (N_q + kQueriesPerBlock - 1) / kQueriesPerBlock;
-  const std::string words = format(
-      "%s blocks for %s queries of one head", with_commas(blocks).c_str(),
-      with_commas(N_q).c_str());
+  const std::string words = with_commas(blocks) + (blocks == 1 ? " block" : " blocks") + " for " +
+                            with_commas(N_q) + " queries of one head";
   if (blocks >= static_cast<std::uint64_t>(least)) return {"", words};
   return {
       kKind,
@@ -48,7 +47,6 @@ PartitionVerdict judge_blocks(int N_q, std::uint64_t blocks) {
 
 Steps find_steps(const std::function<std::uint64_t(int)>& barriers, int from, int to) {
   Steps steps;
-  steps.keys = to - from;
   const std::function<void(int, std::uint64_t, int, std::uint64_t)> search =
       [&](int first, std::uint64_t at_first, int last, std::uint64_t at_last) {
         if (at_last <= at_first) return;
@@ -56,7 +54,8 @@ Steps find_steps(const std::function<std::uint64_t(int)>& barriers, int from, in
           const std::uint64_t height = at_last - at_first;
           steps.lowest = steps.count == 0 ? height : std::min(steps.lowest, height);
           steps.barriers += height;
-          ++steps.count;
+          if (steps.count++ == 0) steps.first = last;
+          steps.last = last;
           return;
         }
         const int middle = first + (last - first) / 2;
@@ -69,8 +68,8 @@ Steps find_steps(const std::function<std::uint64_t(int)>& barriers, int from, in
 }
 
 PartitionVerdict judge_barriers(const Steps& steps, bool one_block) {
-  if (steps.count == 0) return {"", "no barrier in the loop over the keys"};
-  const double tile = static_cast<double>(steps.keys) / steps.count;
+  if (steps.count < 2) return {"", "no barrier in the loop over the keys"};
+  const double tile = static_cast<double>(steps.last - steps.first) / (steps.count - 1);
   const double height = one_block ? static_cast<double>(steps.barriers) / steps.count
                                   : static_cast<double>(steps.lowest);
   const double per_tile = height * std::max(1.0, kSmallestTile / tile);

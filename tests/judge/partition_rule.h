@@ -11,7 +11,7 @@
 // so with several blocks the lowest step counts. A tile of fewer than 8 keys is taken for a part of one of 8.
 //
 // The other rules look at what grows with the keys: the difference between two calls with N_k that lie 384 apart, a
-// multiple of all usual tiles. Loading Q, a merge of partial results at the very end and writing O do not grow.
+// multiple of all usual tiles. An atomic on shared memory is a load and a store. Loading Q, a merge of partial results at the very end and writing O do not grow.
 //
 // Exponentials. One per score for P, and the rescale factor exp(m_old - m_new) of a row and tile. If all threads that
 // share a row compute the factor themselves, each having n keys of the tile, it adds 1 / n per score:
@@ -67,9 +67,9 @@ PartitionVerdict judge_blocks(int N_q, std::uint64_t blocks);
 // The steps of a staircase between two lengths.
 struct Steps {
   int count = 0;
-  int keys = 0;                // between the two lengths
+  int first = 0, last = 0;     // N_k of the first and the last one
   std::uint64_t barriers = 0;  // of all steps
-  std::uint64_t lowest = 0;    // the step with the fewest
+  std::uint64_t lowest = 0;    // of the step with the fewest
 };
 
 // Asks for the barriers of as few lengths as it can: where two of them have the same number, nothing in between is asked

@@ -74,7 +74,15 @@ TEST(PartitionRule, FindsTheStepsOfAStaircase) {
       EXPECT_EQ(steps.count, (512 + Bc - 1) / Bc - (128 + Bc - 1) / Bc) << Bc;
       EXPECT_EQ(steps.barriers, static_cast<std::uint64_t>(per_tile * steps.count)) << Bc;
       EXPECT_EQ(steps.lowest, static_cast<std::uint64_t>(per_tile)) << Bc;
+      EXPECT_EQ(steps.last - steps.first, (steps.count - 1) * Bc);
+      EXPECT_EQ(steps.first % Bc, 1);
     }
+}
+
+TEST(PartitionRule, FindsTheLowestStep) {
+  const auto uneven = [](int N_k) { return staircase(32, 1)(N_k) + staircase(64, 2)(N_k); };
+  EXPECT_EQ(find_steps(uneven, 96, 200).lowest, 1u);
+  EXPECT_EQ(find_steps(uneven, 128, 200).lowest, 1u);
 }
 
 TEST(PartitionRule, AsksForFewLengths) {
@@ -89,6 +97,7 @@ TEST(PartitionRule, AsksForFewLengths) {
 
 TEST(PartitionRule, AcceptsTwoBarriersPerTile) {
   EXPECT_EQ(barriers_of(staircase(32, 2, 9)), "2 barriers per tile of 32 keys");
+  EXPECT_EQ(barriers_of(staircase(48, 2)), "2 barriers per tile of 48 keys");
   EXPECT_EQ(barriers_of(staircase(64, 1)), "1 barrier per tile of 64 keys");
   EXPECT_EQ(barriers_of(staircase(64, 0, 3)), "no barrier in the loop over the keys");
   EXPECT_EQ(barriers_of(staircase(8, 2)), "2 barriers per tile of 8 keys");
@@ -175,7 +184,7 @@ TEST(PartitionRule, SaysWhatIsStoredAndWhatIsNeeded) {
 }
 
 TEST(PartitionRule, ACopyOfTheKeysMayBeStoredAsWell) {
-  Counts counts = counts_of({.Br = 64});
+  Counts counts = counts_of({.Br = 64, .scores_and_weights = 8});
   std::swap(counts.tensor[protocol::kK].loads.bytes, counts.other.loads.bytes);
   EXPECT_TRUE(judge_shared_stores(kShape, counts).accepted());
 }

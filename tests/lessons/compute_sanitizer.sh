@@ -39,13 +39,13 @@ for tool in memcheck racecheck initcheck synccheck; do
 done
 [ $# -gt 0 ] || set -- "$root"/solutions/*.cu
 for source in "$@"; do
-  if ! nvcc -std=c++17 -O2 -lineinfo -arch=native -I "$root/kernels" -o "$scratch/forward" \
-    "$root/tests/lessons/run_forward.cu" "$source"; then
+  if ! nvcc -std=c++17 -O2 -lineinfo -arch=native -I "$root/kernels" -o "$scratch/solution" \
+    "$root/tests/lessons/run_solution.cu" "$source"; then
     status=1
     continue
   fi
   for tool in memcheck racecheck initcheck synccheck; do
-    if watch $tool "$scratch/forward"; then
+    if watch $tool "$scratch/solution"; then
       echo "$(basename "$source"): $tool: clean"
     else
       echo "$(basename "$source"): $tool: found something"

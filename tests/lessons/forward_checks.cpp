@@ -1,5 +1,7 @@
 #include "forward_checks.h"
 
+#include <algorithm>
+
 #include "runner/protocol.h"
 
 namespace lessons {
@@ -104,7 +106,7 @@ void batch_and_heads(Check& check) {
 }
 
 void head_dims(Check& check) {
-  for (const int d : {1, 2, 3, 6, 31, 37, 40, 59, 64, 65, 111, 127, 128})
+  for (const int d : {1, 2, 3, 6, 31, 32, 37, 40, 59, 64, 65, 96, 111, 127, 128})
     check.values({.batch = 1, .heads = 2, .N_q = 40, .N_k = 50, .d = d});
 }
 
@@ -192,11 +194,7 @@ void contract(Check& check, const Features& features) {
   }
 
   // More heads than gridDim.y and gridDim.z can count.
-  const Case many_heads = {.batch = 7, .heads = 10'000, .N_q = 1, .N_k = 1, .d = 4};
-  if (features.grouped_heads)
-    check.values_of_last_blocks(many_heads);
-  else
-    check.values(many_heads);
+  check.values_of_last_blocks({.batch = 7, .heads = 10'000, .N_q = 1, .N_k = 1, .d = 4});
 
   if (!features.causal) return;
   check.also_needs("causal");
@@ -238,12 +236,16 @@ void safety(Check& check, const Features& features) {
       {.N_q = 17, .N_k = 97, .d = 128},
       {.heads = 300, .N_q = 2, .N_k = 3, .d = 2},  // more tiles than multiprocessors
   };
+  // A kernel for each range of head dimensions, with shared memory of its own.
+  if (features.grouped_heads)
+    for (const int d : {24, 64, 65, 96}) shapes.push_back({.N_q = 33, .N_k = 40, .d = d});
   check.is_safe(shapes);
   if (!features.causal) return;
   // A mask lets threads of one block go different ways.
   check.also_needs("causal");
   for (Case& c : shapes) c.causal = true;
-  if (features.grouped_heads) shapes.back().heads = 100;  // tall tiles take long
+  if (features.grouped_heads)
+    for (Case& c : shapes) c.heads = std::min(c.heads, 100);  // tall tiles take long
   check.is_safe(shapes);
   if (!with_grouped_heads(check, features)) return;
   check.is_safe({
@@ -341,8 +343,10 @@ void causal(Check& check) {
   check.values({.N_q = 65, .N_k = 130, .d = 8, .causal = true, .inputs = Family::kRowTag});
   // The head dimensions, heads, pointers, scales and inputs of the other checks.
   check.values({.batch = 2, .heads = 3, .N_q = 33, .N_k = 50, .d = 16, .causal = true});
-  for (const int d : {1, 3, 6, 37, 40, 127, 128})
+  for (const int d : {1, 3, 6, 37, 40, 65, 96, 127, 128})
     check.values({.heads = 2, .N_q = 40, .N_k = 50, .d = d, .causal = true});
+  // Blocks that go on to other tiles, with more or fewer keys.
+  check.values({.heads = 110, .N_q = 513, .N_k = 513, .d = 4, .causal = true});
   for (const int floats : {1, 2, 3})
     check.values(
         {.heads = 2, .N_q = 40, .N_k = 50, .d = 32, .causal = true, .misaligned_floats = floats});
@@ -396,7 +400,7 @@ void grouped_heads(Check& check) {
   check.values(
       {.batch = 2, .heads = 6, .heads_kv = 2, .N_q = 40, .N_k = 70, .d = 24, .causal = true});
   check.values({.heads = 8, .heads_kv = 4, .N_q = 130, .N_k = 130, .d = 8, .causal = true});
-  check.values({.heads = 3, .heads_kv = 1, .N_q = 70, .N_k = 40, .d = 37, .causal = true});
+  check.values({.heads = 3, .heads_kv = 1, .N_q = 40, .N_k = 70, .d = 37, .causal = true});
 }
 
 }  // namespace lessons

@@ -74,8 +74,8 @@ void Meter::launching(const LaunchShape& shape, const void* stream) {
   const std::lock_guard lock(mutex_);
   ++counts_.launches;
   if (stream != stream_) ++counts_.launches_elsewhere;
-  counts_.grid_blocks = std::max(
-      counts_.grid_blocks, std::uint64_t{shape.grid[0]} * shape.grid[1] * shape.grid[2]);
+  counts_.grid_blocks =
+      std::max(counts_.grid_blocks, std::uint64_t{shape.grid[0]} * shape.grid[1] * shape.grid[2]);
   if (counts_.launch_failed == 0) counts_.shape = shape;
 }
 

@@ -19,5 +19,6 @@ def lesson(name: str) -> course.Lesson:
     return course.select(course.load(), [name])[0]
 
 
-def grade(lesson_name: str, source: Path) -> LessonResult:
-    return judge.grade([judge.Task(lesson(lesson_name), source)], judges(), "cpu", SEED)[0]
+def grade(lesson_name: str, source: Path, checks: tuple[str, ...] = ()) -> LessonResult:
+    task = judge.Task(lesson(lesson_name), source, checks)
+    return judge.grade([task], judges(), "cpu", SEED)[0]

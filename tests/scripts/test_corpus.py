@@ -16,7 +16,7 @@ LESSONS = [lesson.name for lesson in course.load()]
 )
 def test_kernel_gets_its_verdict(path: Path) -> None:
     entry = corpus.read(path)
-    problems = corpus.problems(entry, real.grade(entry.lesson, path))
+    problems = corpus.problems(entry, real.grade(entry.lesson, path, entry.checks))
     assert not problems, "\n".join(problems)
 
 

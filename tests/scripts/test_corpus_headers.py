@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from course_tools import corpus
+from course_tools import corpus, course
 from course_tools.course import Lesson
 from course_tools.results import CheckResult, LessonResult
 
@@ -82,3 +82,10 @@ def test_a_mutant_that_fails_for_another_reason(tmp_path: Path) -> None:
 def test_what_a_valid_kernel_must_do(tmp_path: Path, verdicts: dict[str, str], count: int) -> None:
     valid = entry(tmp_path, "valid", "// corpus: passes\n")
     assert len(corpus.problems(valid, result(**verdicts))) == count
+
+
+def test_every_header_names_checks_that_its_lesson_has() -> None:
+    points = {lesson.name: lesson.points for lesson in course.load()}
+    for path in corpus.files():
+        found = corpus.read(path)
+        assert set(found.checks) <= set(points[found.lesson]), path

@@ -20,6 +20,7 @@ KERNELS = {
     ("03_online_softmax", "grade-previous"): ("02_tiled", {}),
     ("04_vectorized_io", "grade-previous"): ("03_online_softmax", {}),
     ("05_causal", "grade-previous"): ("04_vectorized_io", {}),
+    ("07_work_partitioning", "grade-previous"): ("05_causal", {}),
 }
 
 

@@ -12,6 +12,7 @@ CPU_ONLY = {
     "one_pass",
     "access_width",
     "skipped_tiles",
+    "work_partitioning",
 }
 
 
