@@ -144,13 +144,11 @@ __global__ void key_gradients_kernel(
   for (int64_t k = 0; k < d; ++k) dv_row[k] = dv_reg[k];
 }
 
-// A thread owns query i, and goes over the keys that it sees. With kStages it stores dP and dS, for
-// the grader, instead of dQ.
-template <typename Vec, bool kStages>
+// A thread owns query i, and goes over the keys that it sees.
+template <typename Vec>
 __global__ void query_gradients_kernel(
     Inputs in,
-    float* dQ,             // [B, H, N_q, d]
-    float* dP, float* dS,  // [B, H, N_q, N_k], or null
+    float* dQ,  // [B, H, N_q, d]
     int blocks_per_head) {
   constexpr int kWidth = sizeof(Vec) / sizeof(float);
   constexpr int kRow = kMaxHeadDim / kWidth;
@@ -189,12 +187,8 @@ __global__ void query_gradients_kernel(
     fold_tile<Vec>(
         q_reg, dO_reg, K_smem, V_smem, &LSE_i, &delta_i, 0, 0, keys - j0, in.softmax_scale, d,
         dp_reg, ds_reg, dq_reg, nullptr);
-    for (int t = 0; kStages && t < kTile && j0 + t < keys; ++t) {
-      if (dP != nullptr) dP[row * N_k + j0 + t] = dp_reg[t];
-      if (dS != nullptr) dS[row * N_k + j0 + t] = ds_reg[t];
-    }
   }
-  if (!has_query || kStages) return;  // no barrier follows
+  if (!has_query) return;  // no barrier follows
   for (int64_t k = 0; k < d; ++k) dq_row[k] = dq_reg[k];
 }
 
@@ -231,8 +225,7 @@ extern "C" cudaError_t attention_backward(
     is_aligned = is_aligned && reinterpret_cast<uintptr_t>(tensor) % 16 == 0;
   const auto d_kernel = is_aligned ? delta_kernel<float4> : delta_kernel<float>;
   const auto k_kernel = is_aligned ? key_gradients_kernel<float4> : key_gradients_kernel<float>;
-  const auto q_kernel =
-      is_aligned ? query_gradients_kernel<float4, false> : query_gradients_kernel<float, false>;
+  const auto q_kernel = is_aligned ? query_gradients_kernel<float4> : query_gradients_kernel<float>;
 
   const int64_t heads = int64_t{shape.batch} * shape.num_heads, rows = heads * N_q;
   const int64_t q_blocks = blocks_for(N_q), k_blocks = blocks_for(N_k);  // per head
@@ -240,37 +233,9 @@ extern "C" cudaError_t attention_backward(
   if (N_q > 0) CUDA_RETURN_IF_ERROR(cudaMallocAsync(&delta, rows * sizeof(float), stream));
   const Inputs in = {Q, O, dO, K, V, LSE, delta, rows, N_q, N_k, d, softmax_scale, causal};
   if (N_q > 0) d_kernel<<<blocks_for(rows), kThreads, 0, stream>>>(in, delta);
-  if (N_q > 0)
-    q_kernel<<<heads * q_blocks, kThreads, 0, stream>>>(in, dQ, nullptr, nullptr, q_blocks);
+  if (N_q > 0) q_kernel<<<heads * q_blocks, kThreads, 0, stream>>>(in, dQ, q_blocks);
   if (N_k > 0) k_kernel<<<heads * k_blocks, kThreads, 0, stream>>>(in, dK, dV, k_blocks);
   const cudaError_t launched = cudaGetLastError();
   const cudaError_t freed = delta ? cudaFreeAsync(delta, stream) : cudaSuccess;
-  return launched != cudaSuccess ? launched : freed;
-}
-
-// For the grader: D, dP and dS, by the same code.
-extern "C" cudaError_t attention_backward_stages(
-    const float* Q, const float* K, const float* V, const float* O, const float* LSE,
-    const float* dO, float* delta, float* dP, float* dS, AttentionShape shape, float softmax_scale,
-    bool causal, cudaStream_t stream) {
-  const int64_t N_q = shape.seq_len_q, N_k = shape.seq_len_k, d = shape.head_dim;
-  if (N_q > 0 && !(Q && O && LSE && dO)) return cudaErrorInvalidValue;
-  if (N_k > 0 && !(K && V)) return cudaErrorInvalidValue;
-  CUDA_RETURN_IF_ERROR(validate(shape));
-  if (N_q == 0) return cudaSuccess;  // nothing to compute
-
-  const int64_t heads = int64_t{shape.batch} * shape.num_heads, rows = heads * N_q;
-  const int64_t blocks = heads * blocks_for(N_q);
-  float* scratch = nullptr;  // D, for a caller who does not want it
-  if (!delta) CUDA_RETURN_IF_ERROR(cudaMallocAsync(&scratch, rows * sizeof(float), stream));
-  if (!delta) delta = scratch;
-  const Inputs in = {Q, O, dO, K, V, LSE, delta, rows, N_q, N_k, d, softmax_scale, causal};
-  for (float* hidden : {dP, dS})
-    if (hidden != nullptr) cudaMemsetAsync(hidden, 0, rows * N_k * sizeof(float), stream);
-  delta_kernel<float><<<blocks_for(rows), kThreads, 0, stream>>>(in, delta);
-  query_gradients_kernel<float, true>
-      <<<blocks, kThreads, 0, stream>>>(in, nullptr, dP, dS, blocks_for(N_q));
-  const cudaError_t launched = cudaGetLastError();
-  const cudaError_t freed = scratch ? cudaFreeAsync(scratch, stream) : cudaSuccess;
   return launched != cudaSuccess ? launched : freed;
 }
