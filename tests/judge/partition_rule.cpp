@@ -134,16 +134,17 @@ PartitionVerdict judge_shared_stores(const Case& c, const Counts& added) {
 }
 
 PartitionVerdict judge_shared_loads(const Case& c, const Counts& added) {
-  const double bytes = static_cast<double>(added.shared_load_bytes) / (2 * scores(c) * c.d);
+  const auto loaded = added.shared_load_bytes + added.tensor[protocol::kQ].loads.bytes;
+  const double bytes = static_cast<double>(loaded) / (2 * scores(c) * c.d);
   const std::string words = format("%.1f bytes loaded from shared memory per multiply-add", bytes);
   if (bytes <= kMostLoaded) return {"", words};
   return {
       kKind,
       format(
-          "every multiply-add loads %.1f bytes from shared memory\na register tile of 4 x 4 "
+          "every multiply-add loads %.1f bytes from shared memory%s\na register tile of 4 x 4 "
           "results loads 2.0: 4 + 4 floats for 16 multiply-adds, so each float that is loaded "
           "is used 4 times",
-          bytes)};
+          bytes, added.tensor[protocol::kQ].loads.bytes > loaded / 10 ? " and Q" : "")};
 }
 
 }  // namespace judge

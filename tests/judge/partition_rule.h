@@ -40,7 +40,8 @@
 //
 // Shared loads, bytes per multiply-add, summed over the threads. A thread with a tile of a x b results loads a + b floats
 // for a b of them, 4 (a + b) / (a b) bytes: 2 for 4 x 4, 1.5 for 8 x 4, 1 for 8 x 8, 3 for 4 x 2, and with q or p in
-// registers half as much or less. Lesson 05 has one row per thread and q and p in registers: 4 / 1 = 4. At most 2.2.
+// registers half as much or less. Lesson 05 has one row per thread and q and p in registers: 4 / 1 = 4. At most 2.2. What
+// is loaded from Q in global memory for every key counts as well; a tile of Q that is loaded once does not grow.
 //
 // d = 128 is the largest head dimension, so no kernel pads it. A kernel that has no room for large tiles there may show
 // at d = 64 what it loads.

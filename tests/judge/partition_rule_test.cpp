@@ -193,6 +193,15 @@ TEST(PartitionRule, TooFewBytesAreNotBelieved) {
   EXPECT_STREQ(judge_shared_stores(kShape, Counts{}).kind, "protocol");
 }
 
+TEST(PartitionRule, WhatIsLoadedFromQForEveryKeyCountsAsWell) {
+  Counts counts = counts_of({.loaded = 2});  // 2 x 2 results, with K in shared memory only
+  EXPECT_TRUE(judge_shared_loads(kShape, counts).accepted());
+  counts.tensor[protocol::kQ].loads.bytes = counts.shared_load_bytes;
+  const PartitionVerdict verdict = judge_shared_loads(kShape, counts);
+  EXPECT_STREQ(verdict.kind, "work partitioning");
+  EXPECT_TRUE(has(verdict.words, "every multiply-add loads 4.0 bytes")) << verdict.words;
+}
+
 TEST(PartitionRule, RegisterTilesOfFourByFourLoadTwoBytes) {
   const auto verdict = [](double bytes) {
     return judge_shared_loads(kShape, counts_of({.loaded = bytes}));

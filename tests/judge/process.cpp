@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 
 #include "interrupt.h"
 #include "text.h"
@@ -24,6 +25,10 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kMostOutput = 64 * 1024;      // kept of what a child prints
 constexpr rlim_t kLargestFile = rlim_t{256} << 20;  // bytes that a child may write to one file
 constexpr int kPollMilliseconds = 20;               // between looks at whether the child has ended
+
+// A child that has used this share of the time that has passed, or more, is at work, and has not only been waiting.
+constexpr double kShareAtWork = 0.05;
+constexpr int kMostPatience = 8;  // times the limit
 
 struct PipeEnds {
   int read = -1, write = -1;
@@ -147,10 +152,26 @@ void Process::start(const std::vector<std::string>& command, Pipes pipes) {
     if (fd >= 0) fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 }
 
+// Processor time of the child, all of its threads together.
+Seconds Process::computed() const {
+  clockid_t clock;
+  timespec time;
+  if (ended_ || clock_getcpuclockid(pid_, &clock) != 0 || clock_gettime(clock, &time) != 0)
+    return Seconds{0};
+  return Seconds{static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec)};
+}
+
 Process::Event Process::exchange(
     std::string_view request, void* reply, std::size_t reply_size, Seconds limit,
     std::size_t* received) {
-  const auto deadline = Clock::now() + limit;
+  const auto start = Clock::now();
+  const Seconds computed_before = computed();
+  const auto out_of_time = [&] {
+    const Seconds passed = Clock::now() - start;
+    if (passed < limit) return false;
+    const Seconds used = computed() - computed_before;
+    return used >= limit || used < kShareAtWork * passed || passed >= kMostPatience * limit;
+  };
   *received = 0;
   bool closed = false, gone = false;
   while (!request.empty() || *received < reply_size) {
@@ -175,7 +196,7 @@ Process::Event Process::exchange(
       if (put < 0 && errno == EPIPE) request = {};  // nobody listens: only a reply can help now
       progress = progress || put > 0;
     }
-    if (Clock::now() >= deadline) return Event::kTimedOut;
+    if (out_of_time()) return Event::kTimedOut;
     if (progress) continue;
     if (closed || gone) return Event::kEnded;
     gone = reaped();  // one more round, for what it said before it ended

@@ -33,7 +33,8 @@ class Process {
     kEnded,     // the process ended, or closed its reply pipe, before everything was received
   };
 
-  // Sends all of request while receiving exactly reply_size bytes. received tells how many came.
+  // Sends all of request while receiving exactly reply_size bytes. received tells how many came. A child that computes
+  // but gets too little of a busy machine has eight times the limit, as long as its own time is below the limit.
   Event exchange(
       std::string_view request, void* reply, std::size_t reply_size, Seconds limit,
       std::size_t* received);
@@ -57,6 +58,7 @@ class Process {
  private:
   void start(const std::vector<std::string>& command, Pipes pipes);
   bool reaped();
+  Seconds computed() const;
   void drain_output();
   void close_all();
 

@@ -1,13 +1,16 @@
 #include "judge/process.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
 #include <functional>
+#include <memory>
 
+#include "judge/text.h"
 #include "judge/verdict.h"
 
 namespace judge {
@@ -52,6 +55,33 @@ TEST(Process, TimesOutOnSilence) {
     EXPECT_EQ(process.exchange("", reply, 1, Seconds{0.2}, &received), Process::Event::kTimedOut);
   });
   EXPECT_LT(seconds, 5);
+}
+
+// Five programs share one processor, so that each gets a fifth of it.
+TEST(Process, HasPatienceWithAChildOnABusyMachine) {
+  const std::string on_one_cpu = format("taskset -c %d ", sched_getcpu());
+  std::vector<std::unique_ptr<Process>> others;
+  for (int n = 0; n < 4; ++n)
+    others.push_back(std::make_unique<Process>(
+        shell(on_one_cpu + "sh -c 'while :; do :; done'"), Process::Pipes::kNone));
+  Process process(
+      shell(
+          "exec " + on_one_cpu +
+          "sh -c 'i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done; printf x >&4'"),
+      Process::Pipes::kTalking);
+  char reply[1];
+  std::size_t received = 0;
+  const Seconds limit{1};
+  const double seconds = seconds_of(
+      [&] { EXPECT_EQ(process.exchange("", reply, 1, limit, &received), Process::Event::kDone); });
+  if (seconds < limit.count()) GTEST_SKIP() << "this machine is too fast to show it";
+}
+
+TEST(Process, TimesOutOnAChildThatComputesForEver) {
+  Process process(shell("while :; do :; done"), Process::Pipes::kTalking);
+  char reply[1];
+  std::size_t received = 0;
+  EXPECT_EQ(process.exchange("", reply, 1, Seconds{0.2}, &received), Process::Event::kTimedOut);
 }
 
 TEST(Process, TimesOutOnATrickle) {
