@@ -256,7 +256,9 @@ TEST_F(ExamineLse, ACausalMaskThatIsNotSupportedIsSaidInWords) {
     FAIL();
   } catch (const Failure& failure) {
     EXPECT_EQ(failure.kind, "not supported");
-    EXPECT_NE(failure.details.find("causal = true has to be supported from lesson 05 on"), std::string::npos);
+    EXPECT_NE(
+        failure.details.find("causal = true has to be supported from lesson 05 on"),
+        std::string::npos);
   }
 }
 

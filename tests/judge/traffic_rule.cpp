@@ -17,6 +17,7 @@ constexpr double kWideShare = 0.9;
 constexpr double kCausalShare = 0.6;
 constexpr double kCausalSlack = 1.02;
 constexpr double kFewestTiles = 2;   // of queries, in the longest problem
+constexpr double kOnePass = 1.1;     // so much of K is loaded in one pass, at most
 constexpr int kScoresPerOutput = 8;  // more loads of a score than one per element of O
 constexpr int kShortest = 1024, kLongest = 2048;
 
@@ -108,13 +109,21 @@ TrafficVerdict judge_width(const Counts& counts) {
 }
 
 TrafficVerdict judge_skipping(const Case& c, const Counts& full, const Counts& causal) {
-  const double all = loaded_keys_and_values(full), some = loaded_keys_and_values(causal);
+  double all = loaded_keys_and_values(full), some = loaded_keys_and_values(causal);
   if (all == 0 || some == 0)
     return {"protocol", "no access to K and V was counted: the count has been tampered with"};
+  double tiles = passes_of(c, full).V;
+  const double trips = loaded(full, protocol::kQ) / (sizeof(float) * c.q_elements());
+  const bool keys_outside = tiles < kOnePass && trips >= kFewestTiles;
+  if (keys_outside) {
+    all = loaded(full, protocol::kQ);
+    some = loaded(causal, protocol::kQ);
+    tiles = trips;
+  }
   const std::string words = format(
-      "with the causal mask %s of K and V are loaded, without it %s: %.2f times as much",
-      megabytes(some).c_str(), megabytes(all).c_str(), some / all);
-  const double tiles = std::max(passes_of(c, full).V, kFewestTiles);
+      "with the causal mask %s of %s are loaded, without it %s: %.2f times as much",
+      megabytes(some).c_str(), keys_outside ? "Q" : "K and V", megabytes(all).c_str(), some / all);
+  tiles = std::max(tiles, kFewestTiles);
   const double most = std::max(kCausalShare, kCausalSlack * (tiles + 1) / (2 * tiles));
   if (some <= most * all) return {"", words};
   return {

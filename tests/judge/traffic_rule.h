@@ -46,7 +46,8 @@ TrafficVerdict judge_width(const protocol::Counts& counts);
 
 // The causal kernel loads at most 60 % of the bytes of K and V that the same kernel loads without the mask. With n tiles of
 // queries, (n + 1) / 2n of them are left where nothing is loaded in vain: 3 / 4 for 2 tiles, which is what a block of 1,024
-// queries makes of the longest problem.
+// queries makes of the longest problem. Where the loop over keys is the outer one, each key is loaded once whatever is
+// skipped, and the queries are loaded for every tile of keys: then the bytes of Q are compared.
 TrafficVerdict judge_skipping(
     const Case& shape, const protocol::Counts& full, const protocol::Counts& causal);
 

@@ -145,6 +145,20 @@ TEST(TrafficRule, FewTallTilesLeaveMoreThanHalf) {
       std::string(judge_skipping(kShape, with_passes(1, 1), with_passes(1, 1)).kind), "traffic");
 }
 
+TEST(TrafficRule, WithTheKeysInTheOuterLoopTheQueriesAreSkipped) {
+  const auto with_trips = [](double trips) {
+    Counts counts = with_passes(1, 1);
+    counts.tensor[protocol::kQ].loads.bytes =
+        static_cast<std::uint64_t>(trips * 4 * static_cast<double>(kShape.q_elements()));
+    return counts;
+  };
+  const TrafficVerdict verdict = judge_skipping(kShape, with_trips(16), with_trips(8.5));
+  EXPECT_TRUE(verdict.accepted()) << verdict.words;
+  EXPECT_NE(verdict.words.find("of Q are loaded"), std::string::npos) << verdict.words;
+  EXPECT_EQ(std::string(judge_skipping(kShape, with_trips(16), with_trips(16)).kind), "traffic");
+  EXPECT_EQ(std::string(judge_skipping(kShape, with_trips(1), with_trips(0.5)).kind), "traffic");
+}
+
 TEST(TrafficRule, SkippingIsMeasuredAtEightTiles) {
   EXPECT_EQ(skipping_length({16, 16}, 1024), 1024);  // tiles of 64 queries
   EXPECT_EQ(skipping_length({8, 8}, 1024), 1024);
