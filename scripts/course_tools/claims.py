@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from course_tools import build, course, paths, processes
+from course_tools import build, course, paths, processes, records
 from course_tools.counting import compiler_version
 from course_tools.device import CPU
 from course_tools.errors import EXIT_FAILED, EXIT_OK, InternalError
@@ -290,16 +290,12 @@ def _arithmetic(record: dict, naive: str, online: str) -> Verdict:
 
 
 def read() -> dict:
-    try:
-        return json.loads(RECORD.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InternalError(f"cannot read {paths.shown(RECORD)}: {error}") from error
+    return records.read(RECORD)
 
 
 def write(record: dict) -> None:
     """Keeps the record, and refreshes the README's table from it."""
-    RECORD.parent.mkdir(parents=True, exist_ok=True)
-    RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    records.write(RECORD, record)
     fill(README, TABLE, table(record))
 
 

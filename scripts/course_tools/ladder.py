@@ -1,11 +1,9 @@
 """The ladder: what each lesson's solution moves and keeps, counted on the CPU device and recorded."""
 
-import json
 from typing import TYPE_CHECKING
 
-from course_tools import course, paths
+from course_tools import course, paths, records
 from course_tools.counting import Counts, Shape, compiler_version, count
-from course_tools.errors import InternalError
 from course_tools.tables import fill, markdown, size_text
 
 if TYPE_CHECKING:
@@ -68,16 +66,12 @@ def _row(counts: Counts) -> dict[str, int]:
 
 
 def read() -> dict:
-    try:
-        return json.loads(RECORD.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InternalError(f"cannot read {paths.shown(RECORD)}: {error}") from error
+    return records.read(RECORD)
 
 
 def write(record: dict) -> None:
     """Keeps the record, and refreshes the README's table from it."""
-    RECORD.parent.mkdir(parents=True, exist_ok=True)
-    RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    records.write(RECORD, record)
     fill(README, TABLE, table(record))
 
 

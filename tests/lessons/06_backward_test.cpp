@@ -2,6 +2,7 @@
 // D, then dP and dS, are looked at through attention_backward_stages.
 #include <gtest/gtest.h>
 
+#include "forward_checks.h"
 #include "judge/lesson_main.h"
 
 namespace {
@@ -307,15 +308,7 @@ TEST(Lesson06, repeatable) {
 // Every access is inside its memory, reads a value, and races with no other: also where the result happened to be right.
 TEST(Lesson06, safety) {
   run_check([](Check& check) {
-    std::vector<Case> shapes = {
-        {.N_q = 33, .N_k = 33, .d = 16},
-        {.batch = 2, .heads = 2, .N_q = 70, .N_k = 40, .d = 8},
-        {.heads = 3, .N_q = 130, .N_k = 20, .d = 5},
-        {.N_q = 20, .N_k = 70, .d = 3, .misaligned_floats = 1},
-        {.N_q = 70, .N_k = 150, .d = 4},
-        {.N_q = 17, .N_k = 70, .d = 128},
-        {.heads = 300, .N_q = 2, .N_k = 3, .d = 2},  // more tiles than multiprocessors
-    };
+    std::vector<Case> shapes = lessons::safety_shapes();
     for (const int tensor : {kQ, kK, kV, kO, kLSE, kGradO, kGradQ, kGradK, kGradV})
       shapes.push_back(
           {.N_q = 20, .N_k = 40, .d = 8, .misaligned_floats = 2, .misaligned_mask = 1u << tensor});

@@ -226,8 +226,8 @@ void repeatable(Check& check, const Features& features) {
   check.repeats(shapes);
 }
 
-void safety(Check& check, const Features& features) {
-  std::vector<Case> shapes = {
+std::vector<Case> safety_shapes() {
+  return {
       {.N_q = 33, .N_k = 33, .d = 16},
       {.batch = 2, .heads = 2, .N_q = 70, .N_k = 40, .d = 8},
       {.heads = 3, .N_q = 130, .N_k = 20, .d = 5},
@@ -236,6 +236,10 @@ void safety(Check& check, const Features& features) {
       {.N_q = 17, .N_k = 97, .d = 128},
       {.heads = 300, .N_q = 2, .N_k = 3, .d = 2},  // more tiles than multiprocessors
   };
+}
+
+void safety(Check& check, const Features& features) {
+  std::vector<Case> shapes = safety_shapes();
   // A kernel for each range of head dimensions, with shared memory of its own.
   if (features.grouped_heads)
     for (const int d : {24, 64, 65, 96}) shapes.push_back({.N_q = 33, .N_k = 40, .d = d});

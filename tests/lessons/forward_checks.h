@@ -68,6 +68,9 @@ void memory(judge::Check& check, judge::Growth most, const Features& features = 
 // The same answers whatever the order in which blocks and warps run.
 void repeatable(judge::Check& check, const Features& features = {});
 
+// Ragged, in several heads, narrow and wide, unaligned: where an access most easily goes wrong.
+std::vector<judge::Case> safety_shapes();
+
 // Every access is inside its memory, reads a value, and races with no other: also where the result happened to be right.
 void safety(judge::Check& check, const Features& features = {});
 
