@@ -103,10 +103,7 @@ void Check::values(const Case& shape, const Ask& ask) {
 
 void Check::lse(const Case& shape, const Ask& ask) {
   const Problem problem = draw_next(shape);
-  const Answer answer = call(problem, ask);
-  examine_errors(shape, answer);
-  examine_memory(problem, answer);
-  examine_lse(problem, answer);
+  examine_lse(problem, sound_answer(problem, ask));
 }
 
 void Check::values_without_lse(const Case& shape) {
@@ -499,6 +496,13 @@ void Check::examine_outputs(
     examine_gradients(problem, answer);
   else
     examine_values(problem, answer, evidence);
+}
+
+Answer Check::sound_answer(const Problem& problem, const Ask& ask) {
+  Answer answer = call(problem, ask);
+  examine_errors(problem.shape, answer);
+  examine_memory(problem, answer);
+  return answer;
 }
 
 Answer Check::call(const Problem& problem, Ask ask) {

@@ -168,6 +168,8 @@ class Check {
   void examine_outputs(const Problem& problem, const Answer& answer, const Evidence& evidence);
   void examine_written_gradients(const Problem& problem, const Answer& answer);
   Answer call(const Problem& problem, Ask ask);
+  // The answer to a call that succeeded and wrote nothing but its outputs; their values are not looked at.
+  Answer sound_answer(const Problem& problem, const Ask& ask);
   Runner& runner();
   void start_checked_runner();
   std::optional<SafetyFinding> search_last_call();

@@ -9,25 +9,18 @@ namespace judge {
 
 void Check::gradients(const Case& shape, const std::vector<int>& tensors) {
   const Problem problem = draw_next(shape);
-  const Answer answer = call(problem, {});
-  examine_errors(shape, answer);
-  examine_memory(problem, answer);
-  examine_gradients(problem, answer, tensors);
+  examine_gradients(problem, sound_answer(problem, {}), tensors);
 }
 
 void Check::stage(const Case& shape, const std::vector<int>& tensors) {
   const Problem problem = draw_next(shape);
   if (runner().has(protocol::Operation::kStages)) {
-    const Answer answer = call(problem, {.operation = protocol::Operation::kStages});
-    examine_errors(shape, answer);
-    examine_memory(problem, answer);
+    const Answer answer = sound_answer(problem, {.operation = protocol::Operation::kStages});
     examine_stages(problem, answer, tensors);
     return;
   }
   // dQ or dK cannot be right if D, dP or dS is wrong.
-  const Answer answer = call(problem, {});
-  examine_errors(shape, answer);
-  examine_memory(problem, answer);
+  const Answer answer = sound_answer(problem, {});
   try {
     examine_gradients(problem, answer, {protocol::kGradK});
   } catch (const Failure&) {
@@ -50,8 +43,7 @@ void Check::forward_holds_no_memory(const Case& shape) {
   fail(
       shape, "memory",
       "attention_forward leaves memory allocated for the backward pass; O and LSE are what it "
-      "passes "
-      "on");
+      "passes on");
 }
 
 void Check::examine_written_gradients(const Problem& problem, const Answer& answer) {

@@ -88,19 +88,20 @@ std::vector<double> simulate(const GradientMistake& mistake, const Problem& prob
 
   for (std::int64_t row = 0; row < c.rows(); ++row) {
     const int i = static_cast<int>(row % c.N_q);
-    const std::int64_t kv_head = mistake.kv_head_zero ? 0 : problem.kv_head(row);
-    const std::int64_t own_kv_head = problem.kv_head(row);
-    const float* const K = in.K.data() + kv_head * c.N_k * d;
-    const float* const V = in.V.data() + kv_head * c.N_k * d;
+    // Row i of head 0, for those who forget which head they work on.
+    const std::int64_t row_for_delta = mistake.delta == Mistaken::Delta::kHeadZero ? i : row;
+    const std::int64_t row_for_lse = mistake.lse == Mistaken::Lse::kHeadZero ? i : row;
+    const float* const K = mistake.kv_head_zero ? in.K.data() : problem.K_head(row);
+    const float* const V = mistake.kv_head_zero ? in.V.data() : problem.V_head(row);
     const float* const q = problem.q_row(row);
     const float* const dO = in.dO.data() + row * d;
     const float* const O = in.O.data() + row * d;
-    const std::int64_t same_of_first_head = i;
 
     double delta = 0;
     switch (mistake.delta) {
       case Mistaken::Delta::kRight:
-        delta = dot(dO, O, d);
+      case Mistaken::Delta::kHeadZero:
+        delta = dot(in.dO.data() + row_for_delta * d, in.O.data() + row_for_delta * d, d);
         break;
       case Mistaken::Delta::kMissing:
         break;
@@ -113,14 +114,10 @@ std::vector<double> simulate(const GradientMistake& mistake, const Problem& prob
       case Mistaken::Delta::kFromGradO:
         delta = dot(dO, dO, d);
         break;
-      case Mistaken::Delta::kHeadZero:
-        delta = dot(in.dO.data() + same_of_first_head * d, in.O.data() + same_of_first_head * d, d);
-        break;
     }
     out[protocol::kDelta][row] = delta;
 
-    const double lse =
-        mistake.lse == Mistaken::Lse::kHeadZero ? in.LSE[same_of_first_head] : in.LSE[row];
+    const double lse = in.LSE[row_for_lse];
     const Seen keys = seen(mistake, c, i);
     for (int j = keys.first; j < keys.end; ++j) {
       double s = dot(q, K + std::int64_t{j} * d, d);
@@ -146,11 +143,11 @@ std::vector<double> simulate(const GradientMistake& mistake, const Problem& prob
       for (int n = 0; n < mistake.dK_scale; ++n) dK_weight *= scale;
       // With the matrices transposed, what belongs to (i, j) is added where (j, i) belongs.
       const std::int64_t q_row = mistake.transposed ? row - i + j : row;
-      const std::int64_t key = own_kv_head * c.N_k + (mistake.transposed ? i : j);
+      const std::int64_t key = problem.kv_head(row) * c.N_k + (mistake.transposed ? i : j);
       const float* const k_row = K + std::int64_t{mistake.transposed ? i : j} * d;
       const float* const q_other = problem.q_row(q_row);
       const float* const dV_row = (mistake.dV_with_O ? in.O : in.dO).data() + q_row * d;
-      const bool no_dQ = left_out(mistake, static_cast<int>(j), c.N_k);
+      const bool no_dQ = left_out(mistake, j, c.N_k);
       const bool no_dK = left_out(mistake, i, c.N_q);
       for (int k = 0; k < d; ++k) {
         if (!no_dQ)
