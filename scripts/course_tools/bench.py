@@ -104,7 +104,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.device == "cuda":
         if options.cpu_device or options.claims:
             parser.error("--device cuda measures alone")
-        return bench_cuda.run(options, arguments)
+        return bench_cuda.run(options)
     for name in bench_cuda.ONLY_CUDA:
         if getattr(options, name) is not None:
             parser.error(f"--{name.replace('_', '-')} needs --device cuda")

@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 
 CAUSAL_FROM = "05"  # the first lesson whose kernels have the mask
 LSE_FROM = "03"  # and the first that give the log-sum-exp
+SEED = 0x5EED
+SECONDS = 15.0
 RUNS = 20
 LEAST_RUNS = 3
 WARM_UP_MS = 50.0
@@ -160,7 +162,7 @@ def _seed(text: str) -> int:
     return seed
 
 
-def run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
+def run(options: argparse.Namespace) -> int:
     """The whole command. Records what is a full measurement of the solutions."""
     from course_tools import display
 
@@ -173,32 +175,50 @@ def run(options: argparse.Namespace, arguments: Sequence[str]) -> int:
     _require_gpu()
     console = display.make_console()
     sections = SECTIONS[options.shapes or "all"]
-    command = shlex.join(["scripts/bench", *arguments])
     record: dict = {}
     with tempfile.TemporaryDirectory(prefix="course-bench-") as scratch:
         from course_tools import build
 
         folder = build.build(console, device.CUDA, ["gpu_bench"]) / "lib"
         gpu = Gpu(folder, FLUSH_BYTES)
-        bench = Bench(gpu, console, options.seconds or 15, options.seed or 0x5EED, command)
+        seed = SEED if options.seed is None else options.seed
+        bench = Bench(gpu, console, options.seconds or SECONDS, seed, _command(options))
         helper = _helper(kernels)
         extra = [] if any(one is helper for one in kernels) else [helper]
         bench.compile(folder, [*kernels, *extra], scratch)
         bench.meet_rivals()
+
+        def save(section: Section) -> None:
+            record[section.name] = bench.record()
+            if options.json is not None:
+                records.write(options.json, record)
+
         try:
             for section in sections:
-                record[section.name] = bench.measure(section, kernels, helper)
+                bench.measure(section, kernels, helper, lambda section=section: save(section))
         except DeviceLost as lost:
             bench.lost = str(lost)
-            record[section.name] = bench.record()
-        if options.json is not None:
-            records.write(options.json, record)
-        if not bench.failed and not (options.lessons or options.kernels or options.file):
+            save(section)
+        whole = not (options.lessons or options.kernels or options.file)
+        if whole and not bench.failed and not bench.lost:
             gpu_ladder.write(record)
     gpu_ladder.show(console, record)
     if bench.lost:
         raise InternalError(f"the GPU was lost: {bench.lost}")
     return EXIT_FAILED if bench.failed else EXIT_OK
+
+
+def _command(options: argparse.Namespace) -> str:
+    """What measures the same again: without where the record goes."""
+    words = ["scripts/bench", "--device", "cuda"]
+    for name in ("shapes", "kernels", "seconds", "seed"):
+        if (value := getattr(options, name)) is not None:
+            words += [f"--{name}", f"{value:g}" if name == "seconds" else str(value)]
+    if options.lessons:
+        words += ["--lessons", *options.lessons]
+    for path in options.file or []:
+        words += ["--file", path]
+    return shlex.join(words)
 
 
 def find_kernels(options: argparse.Namespace) -> list[Kernel]:
@@ -362,16 +382,24 @@ class Bench:
 
     # Measuring
 
-    def measure(self, section: Section, kernels: list[Kernel], helper: Kernel) -> dict:
-        """All kernels and PyTorch's backends on all shapes of a section."""
+    def measure(
+        self,
+        section: Section,
+        kernels: list[Kernel],
+        helper: Kernel,
+        save: Callable[[], None] = lambda: None,
+    ) -> dict:
+        """All kernels and PyTorch's backends on all shapes of a section; saves after each shape."""
         from course_tools.display import Bar
 
         self.entries = []
         with Bar(self.console, f"measuring {section.name}") as self.bar:
             for shape in section.shapes:
                 self._measure_shape(shape, kernels, helper)
+                save()
             if section.until_refused:
                 self._double_until_refused(section.shapes[-1], kernels)
+                save()
         return self.record()
 
     def _measure_shape(self, shape: Shape, kernels: list[Kernel], helper: Kernel) -> None:

@@ -210,14 +210,20 @@ class Clock:
         self._device = None
         try:
             self._library = ctypes.CDLL("libnvidia-ml.so.1")
-            device = c_void_p()
-            if self._library.nvmlInit_v2() == 0 and (
-                self._library.nvmlDeviceGetHandleByPciBusId_v2(pci_bus_id.encode(), byref(device))
-                == 0
-            ):
-                self._device = device
+            if self._library.nvmlInit_v2() == 0:
+                self._device = self._find(pci_bus_id)
         except (OSError, AttributeError):
             pass
+
+    def _find(self, pci_bus_id: str) -> c_void_p | None:
+        """The device, which inside a container may be the only one and have another address."""
+        found, count = c_void_p(), ctypes.c_uint()
+        library = self._library
+        if library.nvmlDeviceGetHandleByPciBusId_v2(pci_bus_id.encode(), byref(found)) == 0:
+            return found
+        if library.nvmlDeviceGetCount_v2(byref(count)) != 0 or count.value != 1:
+            return None
+        return found if library.nvmlDeviceGetHandleByIndex_v2(0, byref(found)) == 0 else None
 
     def mhz(self) -> int | None:
         if self._device is None:
