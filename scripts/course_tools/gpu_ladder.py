@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from course_tools import course, paths, records
 from course_tools.errors import UsageError
 from course_tools.gpu_rivals import TITLES
-from course_tools.tables import KIB, fill, markdown, size_text
+from course_tools.tables import GIB, KIB, MIB, fill, markdown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -182,12 +182,10 @@ def extra_text(entry: dict) -> str:
 
 
 def about(size: int) -> str:
-    """The same as size_text where that is short, else three digits of the largest unit."""
-    if size % KIB == 0 and len(exact := size_text(size)) <= len("1,023 MiB"):
-        return exact
-    for unit, name in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+    """A count of bytes in the largest unit that it fills: whole, or three digits."""
+    for unit, name in ((GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")):
         if size >= unit:
-            return f"{number(size / unit)} {name}"
+            return f"{size // unit if size % unit == 0 else number(size / unit)} {name}"
     return f"{size} B"
 
 
