@@ -6,6 +6,7 @@ import math
 import os
 import random
 import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from ctypes import byref, c_float, c_int, c_void_p
@@ -49,7 +50,7 @@ class PyTorch:
         try:
             torch = importlib.import_module("torch")
         except (ImportError, OSError) as error:
-            return None, f"PyTorch is not here: {_first_line(error)}"
+            return None, f"PyTorch is not here ({sys.executable}): {_first_line(error)}"
         if not torch.cuda.is_available():
             return None, f"PyTorch {torch.__version__} does not see the GPU"
         return PyTorch(torch, gpu), ""
