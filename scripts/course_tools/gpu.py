@@ -143,13 +143,16 @@ Pointers = dict[str, int]  # device addresses by tensor
 class Gpu:
     """One device, one stream, and the memory of the tensors on it."""
 
-    def __init__(self, folder: Path, flush_bytes: int = 0, device: int = 0) -> None:
-        """Loads the libraries of a build folder. They must come before any other user of CUDA."""
+    def __init__(self, folder: Path, flush_bytes: int = 0, flushes: int = 1) -> None:
+        """Loads the libraries of a build folder. They must come before any other user of CUDA.
+
+        Before a run a buffer of flush_bytes, at least twice the L2 cache, is overwritten.
+        """
         self._library = _load(folder / "libgpu_bench.so", ctypes.RTLD_GLOBAL)
         self._fill = _load(folder / "libfill_normal.so", ctypes.RTLD_LOCAL)
         self._declare()
         found = _Device()
-        status = self._library.gpu_bench_open(device, flush_bytes, byref(found))
+        status = self._library.gpu_bench_open(0, flush_bytes, flushes, byref(found))
         if status != 0:
             raise SetupError(f"no GPU can be used: {self.error_name(status)}")
         self.name = found.name.decode()
@@ -170,7 +173,7 @@ class Gpu:
         library.gpu_bench_allocate.argtypes = (c_uint64,)
         library.gpu_bench_free.argtypes = (c_void_p,)
         library.gpu_bench_free_bytes.argtypes = (POINTER(c_uint64),)
-        library.gpu_bench_open.argtypes = (c_int, c_uint64, POINTER(_Device))
+        library.gpu_bench_open.argtypes = (c_int, c_uint64, c_int, POINTER(_Device))
         library.gpu_bench_set_bytes.argtypes = (c_void_p, c_int, c_uint64)
         library.gpu_bench_read.argtypes = (c_void_p, c_void_p, c_uint64)
         library.gpu_bench_meter_end.argtypes = (POINTER(_Memory),)
@@ -202,6 +205,14 @@ class Gpu:
 
     def synchronize(self) -> None:
         self._check(self._library.gpu_bench_synchronize())
+
+    def late_error(self) -> CudaError | None:
+        """The error that CUDA still holds, for itself or for whoever asks."""
+        try:
+            self.synchronize()
+        except CudaError as error:
+            return error
+        return None
 
     def check_alive(self) -> None:
         """After an error: some end every use of the device by this process."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from course_tools import course, paths, records
 from course_tools.errors import UsageError
-from course_tools.gpu_rivals import TITLES
+from course_tools.gpu_pytorch import TITLES
 from course_tools.tables import GIB, KIB, MIB, fill, markdown
 
 if TYPE_CHECKING:
@@ -193,9 +193,11 @@ def outcome(entry: dict) -> str:
     """What stands in the place of a time."""
     kind = entry["outcome"]
     if kind == "out of memory":
-        asked = entry["asked_bytes"]
-        of = about(entry["memory_bytes"])
-        return f"out of memory: asks for {about(asked)} of {of}" if asked else "out of memory"
+        asked, of = entry["asked_bytes"], about(entry["memory_bytes"])
+        if not asked:
+            return kind
+        held = f" beside {about(entry['held_bytes'])}" if entry.get("held_bytes") else ""
+        return f"{kind}: asks for {about(asked)}{held} of {of}"
     if kind == "wrong":
         return "WRONG"
     if kind == "not run":
@@ -227,7 +229,8 @@ def conditions(section: dict) -> str:
     parts += [f"PyTorch {one['pytorch']}"] if one["pytorch"] else ["without PyTorch"]
     clocks = sorted(e["sm_clock_mhz"] for e in section["entries"] if "sm_clock_mhz" in e)
     if clocks:
-        parts.append(f"{clocks[0]:,.0f} to {clocks[-1]:,.0f} MHz")
+        low, high = f"{clocks[0]:,.0f}", f"{clocks[-1]:,.0f}"
+        parts.append(f"{high} MHz" if low == high else f"{low} to {high} MHz")
     text = f"{', '.join(parts)}, {one['date']}. float32, median of {FULL_RUNS} runs or of n"
     if "tflops" in cublas:
         text += f"; cuBLAS: SGEMM of 8192^3, {number(cublas['tflops'])} TFLOP/s"

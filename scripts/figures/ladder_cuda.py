@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from course_tools import gpu_ladder, records
-from course_tools.gpu_rivals import TITLES
+from course_tools.gpu_pytorch import TITLES
 from course_tools.tables import KIB, size_text
 
 # Colour, marker and line of a kernel; the marker tells apart what the colour does not.
@@ -104,13 +104,12 @@ def draw_memory(section: dict, path: Path) -> None:
                 )
             for one in (one for kernel in kernels for one in found[kernel]):
                 if one["outcome"] == "out of memory" and one["asked_bytes"]:
-                    axes.plot(
-                        one["seq_len"], one["asked_bytes"], "X", color=color, markersize=11, mec=INK
-                    )
+                    size = one["asked_bytes"] + one.get("held_bytes", 0)
+                    axes.plot(one["seq_len"], size, "X", color=color, markersize=11, mec=INK)
         everything = [one for entries in found.values() for one in entries]
         lengths(axes, everything)
         bytes_axis(axes, everything)
-    figure.text(0.02, 0.065, "Large X: refused, at the size that was asked for.", size=9)
+    figure.text(0.02, 0.065, "Large X: refused, at the size that it would have had.", size=9)
     footnote(figure, section)
     save(figure, path)
 

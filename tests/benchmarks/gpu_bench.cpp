@@ -27,6 +27,7 @@ struct State {
   cudaEvent_t start = nullptr, stop = nullptr;
   void* flush = nullptr;
   std::uint64_t flush_bytes = 0;
+  int flushes = 1;
   std::uint64_t held_before = 0;
 };
 
@@ -69,7 +70,9 @@ int time_one(int run, GpuBenchCall call, GpuBenchTick tick, double limit_s, floa
   if (tick() != 0) return kGpuBenchStopped;
   {
     const Bypass own;
-    cudaError_t status = cudaMemsetAsync(s.flush, run & 0xff, s.flush_bytes, s.stream);
+    cudaError_t status = cudaSuccess;
+    for (int n = 0; n < s.flushes && status == cudaSuccess; ++n)
+      status = cudaMemsetAsync(s.flush, run & 0xff, s.flush_bytes, s.stream);
     if (status == cudaSuccess) status = cudaEventRecord(s.start, s.stream);
     if (status != cudaSuccess) return status;
   }
@@ -90,7 +93,7 @@ const char* gpu_bench_error_name(int error) {
   return cudaGetErrorName(static_cast<cudaError_t>(error));
 }
 
-int gpu_bench_open(int device, std::uint64_t flush_bytes, GpuBenchDevice* result) {
+int gpu_bench_open(int device, std::uint64_t flush_bytes, int flushes, GpuBenchDevice* result) {
   const Bypass own;
   State& s = state();
   *result = {};
@@ -117,6 +120,7 @@ int gpu_bench_open(int device, std::uint64_t flush_bytes, GpuBenchDevice* result
   if (status == cudaSuccess) status = cudaEventCreate(&s.start);
   if (status == cudaSuccess) status = cudaEventCreate(&s.stop);
   s.flush_bytes = std::max<std::uint64_t>(flush_bytes, 2 * std::uint64_t(properties.l2CacheSize));
+  s.flushes = flushes;
   if (status == cudaSuccess) status = cudaMalloc(&s.flush, s.flush_bytes);
 #ifndef CPU_DEVICE
   // The pool keeps what launchers free, as PyTorch's allocator does: else every call would map its scratch anew.

@@ -45,7 +45,8 @@ struct GpuBenchOutcome {
 };
 
 const char* gpu_bench_error_name(int error);
-int gpu_bench_open(int device, std::uint64_t flush_bytes, GpuBenchDevice* result);
+// Before a run, at least flush_bytes and twice the L2 cache are overwritten, `flushes` times.
+int gpu_bench_open(int device, std::uint64_t flush_bytes, int flushes, GpuBenchDevice* result);
 void* gpu_bench_stream();
 int gpu_bench_synchronize();
 int gpu_bench_free_bytes(std::uint64_t* result);

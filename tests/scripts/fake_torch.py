@@ -91,6 +91,7 @@ class Torch(types.ModuleType):
         """Raises it, or says whether the result has to be wrong."""
         found = self.troubles.get((self.chosen, direction))
         if isinstance(found, Exception):
+            self.peak = self.allocated + 7 * KIB
             raise found
         return found == "wrong"
 

@@ -14,10 +14,22 @@ from typing import ClassVar
 
 import pytest
 from conftest import ROOT, Repository, assert_one_line_error, run
-from course_tools import bench_cuda, build, course, display, gpu_ladder, gpu_rivals, paths, tables
-from course_tools.bench_cuda import BACKWARD, FORWARD, Bench, Kernel, Section
+from course_tools import (
+    bench_cuda,
+    build,
+    course,
+    display,
+    gpu_cublas,
+    gpu_ladder,
+    gpu_pytorch,
+    paths,
+    tables,
+)
 from course_tools.errors import UsageError
 from course_tools.gpu import DeviceLost, Gpu, Shape
+from course_tools.gpu_bench import Bench, Section
+from course_tools.gpu_kernels import Kernel
+from course_tools.gpu_problem import BACKWARD, FORWARD
 from fake_torch import Torch
 
 SMALL = Shape(1, 2, 40, 20)
@@ -50,7 +62,7 @@ def solutions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Kernel]:
 
 
 def compile_all(bench: Bench, folder: Path, *kernels: Kernel) -> None:
-    bench.compile(library_folder(), list(kernels), str(folder))
+    bench.compile(library_folder(), list(kernels), folder)
 
 
 def changed(tmp_path: Path, name: str, old: str, new: str) -> Kernel:
@@ -125,6 +137,24 @@ def test_what_is_wrong_is_not_timed(
     assert "WRONG" in gpu_ladder.in_words(entry)
 
 
+def test_a_launch_that_nobody_has_looked_at(tmp_path: Path, solutions: dict[str, Kernel]) -> None:
+    bench = make_bench()
+    old = "naive_attention_kernel<<<heads * blocks_per_head, kThreads, 0, stream>>>("
+    kernel = changed(tmp_path, "01_naive", old, old.replace("kThreads", "4096"))
+    text = kernel.source.read_text(encoding="utf-8")
+    kernel.source.write_text(
+        text.replace(
+            "const cudaError_t launched = cudaGetLastError();", "const auto launched = cudaSuccess;"
+        ),
+        encoding="utf-8",
+    )
+    compile_all(bench, tmp_path, kernel)
+    found = measure(bench, SMALL, solutions["07_work_partitioning"], kernel, solutions["05_causal"])
+    entry = found["01_naive", FORWARD]
+    assert (entry["outcome"], entry["reason"]) == ("failed", "cudaErrorInvalidConfiguration")
+    assert found["05_causal", FORWARD]["outcome"] == "timed"
+
+
 def test_a_launcher_that_fails(tmp_path: Path, solutions: dict[str, Kernel]) -> None:
     bench = make_bench()
     kernel = changed(
@@ -153,7 +183,7 @@ def test_a_file_that_does_not_compile(tmp_path: Path, capsys: pytest.CaptureFixt
     source.write_text("int main( {", encoding="utf-8")
     kernel = Kernel("broken.cu", source, "")
     compile_all(bench, tmp_path, kernel)
-    assert kernel.directions() == []
+    assert not kernel.has(FORWARD) and not kernel.has(BACKWARD)
     assert bench.failed
     assert "broken.cu does not compile" in capsys.readouterr().out
 
@@ -184,12 +214,13 @@ def test_memory_that_runs_out_is_a_row(solutions: dict[str, Kernel]) -> None:
     """The CPU device has 16 GiB: S of N = 65,536 takes all of it."""
     bench = make_bench()
     last = Shape(1, 1, 32_768, 4)
-    bench.scratch_bytes = {
-        "01_naive": (last.seq_len, 4 * last.seq_len**2),
-        "05_causal": (32_768, 0),
-    }
+    bench.entries = [
+        {"kernel": "01_naive", "seq_len": 32_768, "scratch_bytes": 4 * 32_768**2},
+        {"kernel": "05_causal", "seq_len": 32_768, "scratch_bytes": 4 * 32_768},
+        {"kernel": "pytorch_math", "seq_len": 32_768, "extra_bytes": 4 * 32_768**2},
+    ]
     bench._double_until_refused(last, [solutions["01_naive"], solutions["05_causal"]])
-    (entry,) = bench.entries
+    (entry,) = bench.entries[3:]
     assert (entry["kernel"], entry["seq_len"]) == ("01_naive", 65_536)
     assert entry["outcome"] == "out of memory"
     assert entry["asked_bytes"] == 2**34
@@ -286,11 +317,11 @@ def torch(solutions: dict[str, Kernel], monkeypatch: pytest.MonkeyPatch) -> Iter
 
 def beside_torch(torch: Torch, solutions: dict[str, Kernel]) -> dict[tuple[str, str], dict]:
     bench = make_bench()
-    bench.torch, why = gpu_rivals.PyTorch.load(bench.gpu)
+    bench.torch, why = gpu_pytorch.PyTorch.load(bench.gpu)
     assert bench.torch is not None, why
     assert not torch.backends.cuda.matmul.allow_tf32
     found = measure(bench, MASKED, solutions["07_work_partitioning"])
-    assert set(found) == {(b, d) for b in gpu_rivals.BACKENDS for d in (FORWARD, BACKWARD)}
+    assert set(found) == {(b, d) for b in gpu_pytorch.BACKENDS for d in (FORWARD, BACKWARD)}
     assert not bench.failed
     return found
 
@@ -314,6 +345,8 @@ def test_what_pytorch_cannot_do_is_a_row(torch: Torch, solutions: dict[str, Kern
     for direction in (FORWARD, BACKWARD):
         entry = found["pytorch_math", direction]
         assert (entry["outcome"], entry["asked_bytes"]) == ("out of memory", 5 * 2**29)
+        assert entry["held_bytes"] == 7 * 2**10
+        assert "asks for 2.50 GiB beside 7 KiB of 16 GiB" in gpu_ladder.outcome(entry)
         entry = found["pytorch_efficient", direction]
         assert (entry["outcome"], entry["reason"]) == ("refused", "No available kernel.")
 
@@ -328,7 +361,7 @@ def test_pytorch_may_be_wrong_too(torch: Torch, solutions: dict[str, Kernel]) ->
 
 def test_without_pytorch_a_line_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    found, why = gpu_rivals.PyTorch.load(the_gpu())
+    found, why = gpu_pytorch.PyTorch.load(the_gpu())
     assert found is None
     assert why.startswith("PyTorch is not here")
 
@@ -342,7 +375,7 @@ def to_tf32(value: float) -> float:
     return struct.unpack("f", struct.pack("I", (bits + 0x1000) & ~0x1FFF))[0]
 
 
-class FakeCuBlas(gpu_rivals.CuBlas):
+class FakeCuBlas(gpu_cublas.CuBlas):
     """Its matrices are lists in host memory."""
 
     SIZE = 256
@@ -382,7 +415,7 @@ class OneInSixteen:
 
 
 def test_a_matmul_in_float32_is_told_from_one_in_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gpu_rivals.random, "Random", OneInSixteen)
+    monkeypatch.setattr(gpu_cublas.random, "Random", OneInSixteen)
     exact = FakeCuBlas(lambda x, y: to_float32(x * y))
     assert exact.worst_error(1, 2, 3, seed=1) < 0.5
     assert FakeCuBlas(lambda x, y: to_tf32(x) * to_tf32(y)).worst_error(1, 2, 3, seed=1) > 1
@@ -469,9 +502,7 @@ def test_the_ladder_has_a_row_for_each_kernel_and_case() -> None:
     assert found["forward", "PyTorch, MATH"][3] == "9.06 GiB"
     assert found["forward", "PyTorch, EFFICIENT"][0] == "refused"
     assert found["backward", "PyTorch, MATH"][0] == "out of memory: asks for 256 GiB of 140 GiB"
-    assert (
-        "Some GPU, CUDA 13.0, driver 580.1, PyTorch 2.11, 1,980 to 1,980 MHz, 2026-01-02" in table
-    )
+    assert "Some GPU, CUDA 13.0, driver 580.1, PyTorch 2.11, 1,980 MHz, 2026-01-02" in table
     assert "50.0 TFLOP/s" in table
 
 
