@@ -73,7 +73,10 @@ def step_table(record: dict, lesson: str) -> str:
 
 
 def _kernels(section: dict) -> list[str]:
-    return list(dict.fromkeys(one["kernel"] for one in section["entries"]))
+    """The lessons' kernels in their order, then other files, then PyTorch's backends."""
+    names = {one["kernel"] for one in section["entries"]}
+    ours = sorted(names - set(TITLES), key=lambda name: (not name[:2].isdigit(), name))
+    return ours + [name for name in TITLES if name in names]
 
 
 def _has(section: dict, kernel: str, directions: set[str]) -> bool:

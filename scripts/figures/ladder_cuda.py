@@ -155,6 +155,7 @@ def draw_speed(section: dict, path: Path) -> None:
                     label=name_of(kernel),
                 )
         axes.set_yscale("log")
+        axes.set_ylim(bottom=axes.get_ylim()[0] / 4)  # room for the legend
         lengths(axes, [one for entries in found.values() for one in entries])
         if ceiling:
             axes.axhline(ceiling, color=INK, linewidth=1, linestyle=(0, (6, 3)))
@@ -168,7 +169,7 @@ def draw_speed(section: dict, path: Path) -> None:
             )
             axes.set_ylim(top=ceiling * 1.7)
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        axes.legend(fontsize=7.5, frameon=False, loc="lower right")
+        axes.legend(fontsize=7.5, frameon=False, loc="lower right", ncols=2)
     footnote(figure, section)
     save(figure, path)
 
