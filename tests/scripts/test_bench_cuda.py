@@ -2,86 +2,43 @@
 
 import argparse
 import copy
-import functools
 import json
-import math
-import re
-import struct
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
-from conftest import ROOT, Repository, assert_one_line_error, run
+from conftest import Repository, assert_one_line_error
 from course_tools import (
+    bench,
     bench_cuda,
-    build,
-    course,
-    display,
     gpu_cublas,
+    gpu_kernels,
     gpu_ladder,
-    gpu_pytorch,
     paths,
-    tables,
 )
-from course_tools.errors import UsageError
-from course_tools.gpu import DeviceLost, Gpu, Shape
-from course_tools.gpu_bench import Bench, Section
+from course_tools.errors import InternalError, UsageError
+from course_tools.gpu import DeviceLost, Shape
+from course_tools.gpu_bench import Section
 from course_tools.gpu_kernels import Kernel
 from course_tools.gpu_problem import BACKWARD, FORWARD
-from fake_torch import Torch
-
-SMALL = Shape(1, 2, 40, 20)
-MASKED = Shape(1, 2, 40, 20, causal=True)
-
-
-@functools.cache
-def library_folder() -> Path:
-    return build.build(display.make_console(), "cpu", ["gpu_bench"]) / "lib"
-
-
-@functools.cache
-def the_gpu() -> Gpu:
-    return Gpu(library_folder())
+from gpu_stand_in import (
+    MASKED,
+    SMALL,
+    all_solutions,
+    bench_command,
+    changed,
+    compile_all,
+    make_bench,
+    measure,
+    splitmix,
+    the_gpu,
+)
 
 
-def make_bench() -> Bench:
-    return Bench(the_gpu(), display.make_console(), 0.01, 3, "scripts/bench --device cuda")
-
-
-def solution(name: str) -> Kernel:
-    return Kernel(name, paths.SOLUTIONS / f"{name}.cu", name[:2])
-
-
-@pytest.fixture(scope="module")
-def solutions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Kernel]:
-    kernels = [solution(one.name) for one in course.load()]
-    compile_all(make_bench(), tmp_path_factory.mktemp("kernels"), *kernels)
-    return {one.name: one for one in kernels}
-
-
-def compile_all(bench: Bench, folder: Path, *kernels: Kernel) -> None:
-    bench.compile(library_folder(), list(kernels), folder)
-
-
-def changed(tmp_path: Path, name: str, old: str, new: str) -> Kernel:
-    """A solution with other text at one place."""
-    text = (paths.SOLUTIONS / f"{name}.cu").read_text(encoding="utf-8")
-    assert text.count(old) == 1
-    source = tmp_path / f"{name}.cu"
-    source.write_text(text.replace(old, new), encoding="utf-8")
-    return Kernel(name, source, name[:2])
-
-
-def measure(
-    bench: Bench, shape: Shape, helper: Kernel, *kernels: Kernel
-) -> dict[tuple[str, str], dict]:
-    section = bench.measure(Section("speed", (shape,)), list(kernels), helper)
-    return {(one["kernel"], one["direction"]): one for one in section["entries"]}
-
-
-# Measuring
+@pytest.fixture
+def solutions() -> dict[str, Kernel]:
+    return all_solutions()
 
 
 @pytest.mark.parametrize("shape", [SMALL, MASKED], ids=str)
@@ -277,15 +234,6 @@ def test_a_device_that_is_lost_ends_the_measuring(
     assert the_gpu().free_bytes() == before
 
 
-def splitmix(seed: int) -> Iterator[int]:
-    mask = 2**64 - 1
-    while True:
-        seed = (seed + 0x9E3779B97F4A7C15) & mask
-        z = ((seed ^ (seed >> 30)) * 0xBF58476D1CE4E5B9) & mask
-        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
-        yield z ^ (z >> 31)
-
-
 def test_the_inputs_are_those_of_the_judges_generator() -> None:
     gpu, count, seed = the_gpu(), 1000, 0xFEEDC0FFEE123456
     pointer = gpu.allocate(4 * count)
@@ -301,301 +249,64 @@ def test_the_inputs_are_those_of_the_judges_generator() -> None:
     assert abs(sum(found)) / count < 0.1
 
 
-# PyTorch and cuBLAS
+# The whole command, with the CPU device in the place of the GPU
 
 
 @pytest.fixture
-def torch(solutions: dict[str, Kernel], monkeypatch: pytest.MonkeyPatch) -> Iterator[Torch]:
-    fake = Torch(
-        the_gpu(), solutions["07_work_partitioning"].launchers, solutions["06_backward"].launchers
-    )
-    for name, module in fake.modules().items():
-        monkeypatch.setitem(sys.modules, name, module)
-    yield fake
-    fake.free()
-
-
-def beside_torch(torch: Torch, solutions: dict[str, Kernel]) -> dict[tuple[str, str], dict]:
-    bench = make_bench()
-    bench.torch, why = gpu_pytorch.PyTorch.load(bench.gpu)
-    assert bench.torch is not None, why
-    assert not torch.backends.cuda.matmul.allow_tf32
-    found = measure(bench, MASKED, solutions["07_work_partitioning"])
-    assert set(found) == {(b, d) for b in gpu_pytorch.BACKENDS for d in (FORWARD, BACKWARD)}
-    assert not bench.failed
-    return found
-
-
-def test_pytorch_is_compared_and_timed(torch: Torch, solutions: dict[str, Kernel]) -> None:
-    for (_, direction), entry in beside_torch(torch, solutions).items():
-        assert entry["outcome"] == "timed", entry
-        assert set(entry["worst"]) == ({"O"} if direction == FORWARD else {"dQ", "dK", "dV"})
-        assert entry["extra_bytes"] == (3 if direction == FORWARD else 5) * 2**10
-
-
-def test_what_pytorch_cannot_do_is_a_row(torch: Torch, solutions: dict[str, Kernel]) -> None:
-    torch.troubles = {
-        ("MATH", FORWARD): torch.OutOfMemoryError(
-            "CUDA out of memory. Tried to allocate 2.50 GiB. GPU"
-        ),
-        ("EFFICIENT_ATTENTION", FORWARD): RuntimeError("No available kernel.\nAborting execution."),
-        ("EFFICIENT_ATTENTION", BACKWARD): RuntimeError("never reached"),
-    }
-    found = beside_torch(torch, solutions)
-    for direction in (FORWARD, BACKWARD):
-        entry = found["pytorch_math", direction]
-        assert (entry["outcome"], entry["asked_bytes"]) == ("out of memory", 5 * 2**29)
-        assert entry["held_bytes"] == 7 * 2**10
-        assert "asks for 2.50 GiB beside 7 KiB of 16 GiB" in gpu_ladder.outcome(entry)
-        entry = found["pytorch_efficient", direction]
-        assert (entry["outcome"], entry["reason"]) == ("refused", "No available kernel.")
-
-
-def test_pytorch_may_be_wrong_too(torch: Torch, solutions: dict[str, Kernel]) -> None:
-    torch.troubles = {("MATH", FORWARD): "wrong", ("EFFICIENT_ATTENTION", BACKWARD): "wrong"}
-    found = beside_torch(torch, solutions)
-    for key in (("pytorch_math", FORWARD), ("pytorch_efficient", BACKWARD)):
-        assert found[key]["outcome"] == "wrong"
-        assert "ms" not in found[key]
-
-
-def test_without_pytorch_a_line_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def written(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
+    """The records that would go to notebooks/data and into the texts."""
+    records: list[dict] = []
+    monkeypatch.setattr(bench_cuda, "_require_gpu", lambda: None)
+    monkeypatch.setattr(bench_cuda.device, "CUDA", "cpu")
+    monkeypatch.setattr(bench_cuda, "FLUSH_BYTES", 0)
+    monkeypatch.setattr(bench_cuda, "SECTIONS", {"all": (Section("speed", (SMALL,)),)})
+    monkeypatch.setattr(gpu_ladder, "write", records.append)
     monkeypatch.setitem(sys.modules, "torch", None)
-    found, why = gpu_pytorch.PyTorch.load(the_gpu())
-    assert found is None
-    assert why.startswith("PyTorch is not here")
+    monkeypatch.setattr(gpu_cublas, "_load", lambda gpu: None)
+    return records
 
 
-def to_float32(value: float) -> float:
-    return struct.unpack("f", struct.pack("f", value))[0]
-
-
-def to_tf32(value: float) -> float:
-    (bits,) = struct.unpack("I", struct.pack("f", value))
-    return struct.unpack("f", struct.pack("I", (bits + 0x1000) & ~0x1FFF))[0]
-
-
-class FakeCuBlas(gpu_cublas.CuBlas):
-    """Its matrices are lists in host memory."""
-
-    SIZE = 256
-    matrices: ClassVar[dict[int, list[float]]] = {}
-
-    def __init__(self, product: Callable[[float, float], float]) -> None:
-        words = splitmix(1)
-        size = self.SIZE
-        A, B = ([(next(words) >> 40) / 2**24 - 0.5 for _ in range(size**2)] for _ in range(2))
-        C = [0.0] * size**2
-        for i in range(size):
-            for j in range(0, size, 16):  # only columns that are sampled
-                C[i + j * size] = to_float32(
-                    sum(product(x, y) for x, y in zip(A[i::size], B[j * size :], strict=False))
-                )
-        self.matrices = {1: A, 2: B, 3: C}
-        self._gpu = self
-
-    def read_floats(self, pointer: int, count: int) -> list[float]:
-        return self.matrices[pointer][:count]
-
-
-class OneInSixteen:
-    """A random generator whose columns are multiples of 16."""
-
-    def __init__(self, seed: int) -> None:
-        self.words, self.n = splitmix(seed), 0
-
-    def randrange(self, size: int) -> int:
-        self.n += 1
-        return (
-            next(self.words)
-            % size
-            // (16 if self.n % 2 == 0 else 1)
-            * (16 if self.n % 2 == 0 else 1)
-        )
-
-
-def test_a_matmul_in_float32_is_told_from_one_in_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gpu_cublas.random, "Random", OneInSixteen)
-    exact = FakeCuBlas(lambda x, y: to_float32(x * y))
-    assert exact.worst_error(1, 2, 3, seed=1) < 0.5
-    assert FakeCuBlas(lambda x, y: to_tf32(x) * to_tf32(y)).worst_error(1, 2, 3, seed=1) > 1
-    exact.matrices[3] = [math.nan] * exact.SIZE**2
-    assert not exact.worst_error(1, 2, 3, seed=1) <= 1
-    exact.matrices[3] = [0.0] * exact.SIZE**2
-    assert exact.worst_error(1, 2, 3, seed=1) > 1
-
-
-# The record and the tables
-
-
-def entry(kernel: str, direction: str = FORWARD, **values: object) -> dict:
-    made = {
-        "kernel": kernel,
-        "direction": direction,
-        "batch": 4,
-        "num_heads": 16,
-        "seq_len": 4096,
-        "head_dim": 64,
-        "causal": False,
-        "outcome": "timed",
-        "n": 20,
-        "median_ms": 12.345,
-        "tflops": 10.0,
-        "share_of_cublas": 0.2,
-        "extra_bytes": 2**20,
-        "scratch_bytes": 0,
-        "lse_bytes": 2**20,
-        "worst": {"O": 0.02, "LSE": 0.1},
-        "sm_clock_mhz": 1980,
-    }
-    return made | values
-
-
-def section(*entries: dict) -> dict:
-    conditions = {
-        "gpu": "Some GPU",
-        "cuda_runtime": "13.0",
-        "driver": "580.1",
-        "pytorch": "2.11",
-        "date": "2026-01-02",
-    }
-    return {"conditions": conditions, "cublas": {"tflops": 50.0}, "entries": list(entries)}
-
-
-def fabricated() -> dict:
-    gone = {"outcome": "out of memory", "asked_bytes": 2**38, "memory_bytes": 140 * 2**30}
-    speed = section(
-        entry("04_vectorized_io"),
-        entry("05_causal", n=3, median_ms=1234.5, scratch_bytes=2048),
-        entry("05_causal", causal=True, head_dim=128, median_ms=0.0123),
-        entry("06_backward", BACKWARD, lse_bytes=0, scratch_bytes=2**20, extra_bytes=2**20),
-        entry("06_backward_fast", BACKWARD, outcome="wrong", reason="dQ"),
-        entry("07_work_partitioning"),
-        entry("pytorch_math", extra_bytes=9280 * 2**20, scratch_bytes=9280 * 2**20, lse_bytes=0),
-        entry("pytorch_efficient", outcome="refused", reason="No available kernel."),
-        entry("pytorch_math", BACKWARD, **gone),
-    )
-    one_head = {"batch": 1, "num_heads": 1, "head_dim": 128}
-    memory = section(
-        entry("01_naive", **one_head, lse_bytes=0, scratch_bytes=2**26, extra_bytes=2**26),
-        entry("01_naive", **one_head | {"seq_len": 262_144}, **gone),
-        entry("pytorch_math", **one_head | {"seq_len": 262_144}, **gone | {"asked_bytes": 0}),
-        entry("05_causal", **one_head),
-    )
-    return {"speed": speed, "memory": memory}
-
-
-def rows(table: str) -> list[list[str]]:
-    lines = [line for line in table.splitlines() if line.startswith("| ")]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]]
-
-
-def test_the_ladder_has_a_row_for_each_kernel_and_case() -> None:
-    table = gpu_ladder.ladder_table(fabricated())
-    found = {tuple(row[:2]): row[2:] for row in rows(table)}
-    assert found["forward", "`04_vectorized_io`"][:4] == ["12.3", "10.0", "20.0 %", "LSE, 1 MiB"]
-    assert found["forward", "`05_causal`"][:4] == ["1,234 (n=3)", "10.0", "20.0 %", "LSE + 2 KiB"]
-    assert found["forward, causal", "`05_causal`"][4] == "0.0123"
-    assert found["forward, causal", "`05_causal`"][:4] == [""] * 4
-    assert found["backward", "`06_backward`"][3] == "1 MiB"
-    assert found["backward", "`06_backward_fast`"][0] == "WRONG"
-    assert found["forward", "PyTorch, MATH"][3] == "9.06 GiB"
-    assert found["forward", "PyTorch, EFFICIENT"][0] == "refused"
-    assert found["backward", "PyTorch, MATH"][0] == "out of memory: asks for 256 GiB of 140 GiB"
-    assert "Some GPU, CUDA 13.0, driver 580.1, PyTorch 2.11, 1,980 MHz, 2026-01-02" in table
-    assert "50.0 TFLOP/s" in table
-
-
-def test_a_lesson_shows_its_step_beside_the_one_before() -> None:
-    record = fabricated()
-
-    def kernels(lesson: str) -> list[tuple[str, str]]:
-        return [(row[0], row[1].strip("`")) for row in rows(gpu_ladder.step_table(record, lesson))]
-
-    rivals = [("forward", "PyTorch, MATH"), ("forward", "PyTorch, EFFICIENT")]
-    assert kernels("04_vectorized_io") == [("forward", "04_vectorized_io"), *rivals]
-    assert kernels("05_causal") == [
-        ("forward", "04_vectorized_io"),
-        ("forward", "05_causal"),
-        *rivals,
-        ("forward, causal", "05_causal"),
-    ]
-    assert kernels("06_backward") == [
-        ("backward", "06_backward"),
-        ("backward", "06_backward_fast"),
-        ("backward", "PyTorch, MATH"),
-    ]
-    assert kernels("07_work_partitioning")[:2] == [
-        ("forward", "05_causal"),
-        ("forward", "07_work_partitioning"),
-    ]
-
-
-def test_the_table_of_memory_ends_where_memory_ends() -> None:
-    found = rows(gpu_ladder.memory_table(fabricated()))
-    assert found == [
-        ["4,096", "12.3", "64 MiB", "", ""],
-        ["262,144", "out of memory: asks for 256 GiB of 140 GiB", "", "out of memory", ""],
-    ]
-
-
-def test_before_the_first_record_the_tables_say_so() -> None:
-    assert gpu_ladder.ladder_table({}) == gpu_ladder.EMPTY
-    for lesson, name in gpu_ladder.lesson_tables():
-        assert gpu_ladder.lesson_table({}, lesson, name) == gpu_ladder.EMPTY
-
-
-def test_the_texts_show_the_record() -> None:
-    record = gpu_ladder.read()
-    again = "scripts/bench --device cuda --record-from notebooks/data/ladder_cuda.json fills them"
-    assert tables.table_in(gpu_ladder.README, gpu_ladder.LADDER) == gpu_ladder.ladder_table(
-        record
-    ), again
-    for lesson, name in gpu_ladder.lesson_tables():
-        readme = paths.LESSONS / lesson / "README.md"
-        assert tables.table_in(readme, name) == gpu_ladder.lesson_table(record, lesson, name), again
-
-
-def test_the_terminal_shows_every_row(capsys: pytest.CaptureFixture) -> None:
-    gpu_ladder.show(display.make_console(), fabricated())
+def test_a_whole_run_is_recorded(written: list[dict], capsys: pytest.CaptureFixture) -> None:
+    assert bench.main(["--device", "cuda", "--seconds", "0.01"]) == 0
+    (record,) = written
+    assert len(record["speed"]["entries"]) == 7
+    assert record["speed"]["conditions"]["command"] == "scripts/bench --device cuda --seconds 0.01"
     text = capsys.readouterr().out
-    assert len(re.findall("B4 H16 N4096|B1 H1 N", text)) == 13
-    assert "out of memory: asks for 256 GiB" in text
-    assert "WRONG" in text
+    assert "PyTorch is not here" in text
+    assert "no libcublas.so" in text
 
 
-@pytest.fixture
-def texts(repository: Repository) -> Repository:
-    """The small repository, with the README and the lessons' texts."""
-    names = ["README.md", *(f"lessons/{one.name}/README.md" for one in course.load())]
-    for name in [*names, "lessons/course.toml"]:
-        repository.write(name, (ROOT / name).read_text(encoding="utf-8"))
-    return repository
+def test_a_wrong_kernel_ends_the_command_with_1(
+    written: list[dict], tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    kernel = changed(tmp_path, "01_naive", "s *= softmax_scale;", "")
+    report = tmp_path / "record.json"
+    arguments = ["--lessons", "05", "--file", str(kernel.source), "--json", str(report)]
+    assert bench.main(["--device", "cuda", *arguments]) == 1
+    entries = json.loads(report.read_text(encoding="utf-8"))["speed"]["entries"]
+    assert [one["outcome"] for one in entries] == ["timed", "wrong"]
+    assert written == []
+    assert "WRONG" in capsys.readouterr().out
 
 
-def bench_command(repository: Repository, *arguments: object):
-    command = [sys.executable, repository.root / "scripts" / "course_tools", "bench", *arguments]
-    return run(command, cwd=repository.root)
+def test_a_part_of_the_lessons_is_shown_and_not_recorded(written: list[dict]) -> None:
+    assert bench.main(["--device", "cuda", "--lessons", "05"]) == 0
+    assert written == []
 
 
-def test_a_record_from_elsewhere_fills_the_tables(texts: Repository) -> None:
-    made = texts.write("elsewhere.json", json.dumps(fabricated()))
-    result = bench_command(texts, "--device", "cuda", "--record-from", made)
-    assert result.returncode == 0, result.stderr
-    kept = json.loads((texts.root / "notebooks/data/ladder_cuda.json").read_text())
-    assert kept == fabricated()
-    assert gpu_ladder.ladder_table(fabricated()) in (texts.root / "README.md").read_text()
-    for lesson, name in gpu_ladder.lesson_tables():
-        text = (texts.root / "lessons" / lesson / "README.md").read_text()
-        assert gpu_ladder.lesson_table(fabricated(), lesson, name) in text
+def test_a_lost_gpu_is_an_error_of_ours_and_leaves_what_was_measured(
+    written: list[dict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose(*_: object) -> dict:
+        raise DeviceLost("cudaErrorIllegalAddress")
 
-
-def test_one_section_leaves_the_other_alone(texts: Repository) -> None:
-    for part in ("speed", "memory"):
-        made = texts.write(f"{part}.json", json.dumps({part: fabricated()[part]}))
-        assert bench_command(texts, "--device", "cuda", "--record-from", made).returncode == 0
-    kept = json.loads((texts.root / "notebooks/data/ladder_cuda.json").read_text())
-    assert kept == fabricated()
+    monkeypatch.setattr(gpu_kernels, "measure", lose)
+    report = tmp_path / "record.json"
+    with pytest.raises(InternalError, match="the GPU was lost: cudaErrorIllegalAddress"):
+        bench.main(["--device", "cuda", "--lessons", "05", "--json", str(report)])
+    section = json.loads(report.read_text(encoding="utf-8"))["speed"]
+    assert section["lost"] == "cudaErrorIllegalAddress"
+    assert section["entries"][0]["outcome"] == "failed"
 
 
 # The command line
