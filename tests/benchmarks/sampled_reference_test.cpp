@@ -133,6 +133,21 @@ TEST(SampledReference, SamplesEveryHeadAndBothEnds) {
     }
 }
 
+TEST(SampledReference, SamplesTheBordersOfTilesInTheFirstAndTheLastHead) {
+  const Case c = {.heads = 3, .N_q = 4000, .N_k = 4000, .d = 1};
+  Whole whole(c);
+  ASSERT_TRUE(whole.compute());
+  for (const std::int64_t head : {0, 2})
+    for (const std::int64_t row : {31, 32, 63, 64, 127, 128, 3871, 3872, 3935, 3936})
+      for (const int tensor : {protocol::kO, protocol::kGradQ, protocol::kGradK}) {
+        float& element = whole.tensors[tensor][head * 4000 + row];
+        const float right = element;
+        element += 1;
+        EXPECT_EQ(whole.compare(tensor).wrong, 1) << protocol::tensor_name(tensor) << " " << row;
+        element = right;
+      }
+}
+
 TEST(SampledReference, NeverAcceptsNan) {
   for (const int tensor : kOutputs)
     for (const float bad :
