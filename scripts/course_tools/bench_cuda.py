@@ -78,17 +78,18 @@ def _seed(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """The whole command. A full measurement of the solutions is recorded, with the tables."""
+    kernels = find_kernels(options)
+    if options.record_from is None:
+        _require_gpu()
     # rich is imported late: --help and usage errors do without it.
     from course_tools import display
 
+    console = display.make_console()
     if options.record_from is not None:
         record = records.read(options.record_from)
         gpu_ladder.write(record)
-        gpu_ladder.show(display.make_console(), record)
+        gpu_ladder.show(console, record)
         return EXIT_OK
-    kernels = find_kernels(options)
-    _require_gpu()
-    console = display.make_console()
     record: dict = {}
     bench = _measure(console, options, kernels, record)
     whole = not (options.lessons or options.kernels or options.file)
