@@ -268,7 +268,10 @@ def owned_by_a_thread(counts: Counts, shape: Shape) -> tuple[int, int, int]:
     for height in (4, 8):
         lanes = 32 * height // warp_rows  # that share a row
         widths = (64 // lanes, shape.head_dim // lanes)
-        if loaded_per_multiply_add(counts, shape) == f"{sum(2 / height + 2 / w for w in widths):.4g}":
+        if (
+            loaded_per_multiply_add(counts, shape)
+            == f"{sum(2 / height + 2 / w for w in widths):.4g}"
+        ):
             return height, *widths
     raise ValueError(f"d = {shape.head_dim}: no rectangles load what was counted")
 
