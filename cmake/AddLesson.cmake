@@ -5,6 +5,23 @@
 #   lesson.NN_name.stub                   kernels/NN_name.cu is NOT STARTED in every check (label stub)
 #   nvcc.compile.{kernels,solutions}.NN_name.sm_XX    compile without warnings, if nvcc is here (label nvcc)
 
+# nvcc.compile.DIRECTORY.NN_name.sm_XX
+function(add_nvcc_tests directory name)
+  find_package(CUDAToolkit QUIET)
+  if(CUDAToolkit_NVCC_EXECUTABLE)
+    foreach(architecture IN ITEMS sm_75 sm_90)
+      add_test(
+        NAME nvcc.compile.${directory}.${name}.${architecture}
+        COMMAND
+          ${CUDAToolkit_NVCC_EXECUTABLE} -std=c++17 -O2 -arch=${architecture} -Werror all-warnings
+          -Xcompiler -Wall,-Wextra,-Werror -I ${PROJECT_SOURCE_DIR}/kernels -c -o
+          ${CMAKE_CURRENT_BINARY_DIR}/${directory}.${name}.${architecture}.o
+          ${PROJECT_SOURCE_DIR}/${directory}/${name}.cu)
+      set_tests_properties(nvcc.compile.${directory}.${name}.${architecture} PROPERTIES LABELS nvcc)
+    endforeach()
+  endif()
+endfunction()
+
 function(add_lesson name)
   add_executable(${name}_test ${PROJECT_SOURCE_DIR}/tests/lessons/${name}_test.cpp)
   target_link_libraries(${name}_test PRIVATE lesson_checks)
@@ -27,20 +44,18 @@ function(add_lesson name)
                    ${PROJECT_SOURCE_DIR}/cmake/CheckStub.cmake)
   set_tests_properties(lesson.${name}.stub PROPERTIES LABELS stub)
 
-  find_package(CUDAToolkit QUIET)
-  if(CUDAToolkit_NVCC_EXECUTABLE)
-    foreach(directory IN ITEMS kernels solutions)
-      foreach(architecture IN ITEMS sm_75 sm_90)
-        add_test(
-          NAME nvcc.compile.${directory}.${name}.${architecture}
-          COMMAND
-            ${CUDAToolkit_NVCC_EXECUTABLE} -std=c++17 -O2 -arch=${architecture} -Werror all-warnings
-            -Xcompiler -Wall,-Wextra,-Werror -I ${PROJECT_SOURCE_DIR}/kernels -c -o
-            ${CMAKE_CURRENT_BINARY_DIR}/${directory}.${name}.${architecture}.o
-            ${PROJECT_SOURCE_DIR}/${directory}/${name}.cu)
-        set_tests_properties(
-          nvcc.compile.${directory}.${name}.${architecture} PROPERTIES LABELS nvcc)
-      endforeach()
-    endforeach()
-  endif()
+  add_nvcc_tests(kernels ${name})
+  add_nvcc_tests(solutions ${name})
+endfunction()
+
+# add_extra_solution(NN_name NN_name_more): a second reference for a lesson, without a stub.
+#
+#   lesson.NN_name_more.solution              solutions/NN_name_more.cu passes every check of the lesson
+#   nvcc.compile.solutions.NN_name_more.sm_XX
+function(add_extra_solution lesson name)
+  add_test(NAME lesson.${name}.solution
+           COMMAND ${lesson}_test --source ${PROJECT_SOURCE_DIR}/solutions/${name}.cu)
+  set_tests_properties(lesson.${name}.solution PROPERTIES LABELS solution SKIP_REGULAR_EXPRESSION
+                                                          "no GPU answers")
+  add_nvcc_tests(solutions ${name})
 endfunction()
