@@ -7,9 +7,13 @@
 // Why       2 / 7 fewer multiply-adds, and 1 to 1.5 bytes from shared memory for each, not 4.
 // Grid      D: ceil(B H N_q / 16) blocks. Gradients: G launches of B H G blocks; in launch s block
 //           (head, g) works on key tiles g, g + G, .. and query tiles h, h + G, .., h = (g + s) % G.
-// Block     128 or 256 threads; tiles of 64 or 128 keys and of 64, 32 or 16 queries.
-// Shared    67 to 197 KiB: tiles of Q, dO, K, V, P and dS. 99 KiB are enough for every head_dim.
+// Block     128 threads, tiles of 64 keys and 64 queries (d <= 64) or 16; where a block may have 197
+//           KiB of shared memory, 256 threads, 128 keys and 32 queries (d > 64).
+// Shared    92, 99 or 197 KiB: tiles of Q, dO, K, V, P and dS.
 // Requires  head_dim <= 128, num_heads_kv = num_heads. Scratch: D, one float per query.
+//
+// No lesson: longer than one, because the loads of the next tile, the mask and the edges of tiles
+// are written out beside the five products. What was tried: lessons/06_backward/worklog.md.
 #include <cmath>
 #include <cstdint>
 #include <initializer_list>
@@ -24,12 +28,12 @@ constexpr int kDeltaRows = 16;         // rows of D per block, 8 lanes on each
 
 // The sizes of a kernel for head dimensions up to D, with kPairs warps for dV and as many for dK. A
 // tile lies in shared memory by columns of float4: numbers 4 k to 4 k + 3 of row r are float4
-// k * stride + r. With rows + 1 as the stride, 8 neighbours in a row or in a column are in different
-// banks; P and dS, of which 4 rows and 2 columns are stored at a time, need rows + 4.
+// k * stride + r. With rows + 1 as the stride, 8 neighbours in a row or in a column are in
+// different banks; P and dS, of which 4 rows and 2 columns are stored at a time, need rows + 4.
 template <int D, int kPairs>
 struct Tile {
   static constexpr int Br = D <= 64 ? 64 : 8 * kPairs, Bc = 32 * kPairs;  // queries, keys
-  static constexpr int kStrideQ = Br + 1, kStrideK = Bc + 1, kStrideP = Br + 4;
+  static constexpr int kStrideQ = Br + 1, kStrideK = Bc + 1, kStrideP = Br + 4;  // float4
   static constexpr int kSharedVecs = D / 2 * (kStrideQ + kStrideK) + Bc / 2 * kStrideP;
 };
 
