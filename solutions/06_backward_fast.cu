@@ -8,8 +8,8 @@
 // Grid      D: ceil(B H N_q / 16) blocks. Gradients: G launches of B H G blocks; in launch s
 //           block (head, g) works on key tiles g, g + G, .. and on query tiles h, h + G, .., where
 //           h = (g + s) % G.
-// Block     128 threads, tiles of 64 keys and 64 queries (d <= 64) or 16; where a block may have 198
-//           KiB of shared memory, 256 threads, 128 keys and 32 queries (d > 64).
+// Block     128 threads, tiles of 64 keys and of 64 queries (d <= 64) or 16; where a block may have
+//           198 KiB of shared memory, 256 threads, 128 keys and 32 queries for d > 64.
 // Shared    92, 99 or 198 KiB: tiles of Q, dO, K, V, P and dS.
 // Requires  head_dim <= 128, num_heads_kv = num_heads. Scratch: D, one float per query.
 //
