@@ -1,10 +1,10 @@
-// Lesson 06, fast: the backward pass in five products, on 8 x 8 rectangles in registers.
+// Lesson 06: the backward pass made fast, five products on rectangles in registers.
 //
 // Before    two passes, seven products: S and dP are computed for dQ, and again for dK and dV.
 // Change    a rewrite. One kernel; half of its warps compute S and then dV, half dP and then dK,
 //           and all add dS K to dQ in global memory. Blocks that would add to the same rows of dQ
 //           are in different launches: no atomics, and every run gives the same bits.
-// Why       2 / 7 fewer multiply-adds, and 1 to 1.5 bytes from shared memory for each, not 4.
+// Why       2 / 7 fewer multiply-adds, and 1.1 bytes from shared memory for each (d = 64), not 4.
 // Grid      D: ceil(B H N_q / 16) blocks. Gradients: G launches of B H G blocks; in launch s
 //           block (head, g) works on key tiles g, g + G, .. and on query tiles h, h + G, .., where
 //           h = (g + s) % G.
