@@ -1,15 +1,20 @@
-// Lesson 06, fast: the backward pass in five products, on 8 x 8 rectangles in registers.
+// Lesson 06: the backward pass made fast, five products on rectangles in registers.
 //
 // Before    two passes, seven products: S and dP are computed for dQ, and again for dK and dV.
-// Change    a rewrite. One kernel; half of its warps compute S and then dV, half dP and then dK, and
-//           all add dS K to dQ in global memory. Blocks that would add to the same rows of dQ are
-//           in different launches: no atomics, and every run gives the same bits.
-// Why       2 / 7 fewer multiply-adds, and 1 to 1.5 bytes from shared memory for each, not 4.
-// Grid      D: ceil(B H N_q / 16) blocks. Gradients: G launches of B H G blocks; in launch s block
-//           (head, g) works on key tiles g, g + G, .. and query tiles h, h + G, .., h = (g + s) % G.
-// Block     128 or 256 threads; tiles of 64 or 128 keys and of 64, 32 or 16 queries.
-// Shared    67 to 197 KiB: tiles of Q, dO, K, V, P and dS. 99 KiB are enough for every head_dim.
+// Change    a rewrite. One kernel; half of its warps compute S and then dV, half dP and then dK,
+//           and all add dS K to dQ in global memory. Blocks that would add to the same rows of dQ
+//           are in different launches: no atomics, and every run gives the same bits.
+// Why       2 / 7 fewer multiply-adds, and 1.1 bytes from shared memory for each (d = 64), not 4.
+// Grid      D: ceil(B H N_q / 16) blocks. Gradients: G launches of B H G blocks; in launch s
+//           block (head, g) works on key tiles g, g + G, .. and on query tiles h, h + G, .., where
+//           h = (g + s) % G.
+// Block     128 threads, tiles of 64 keys and of 64 queries (d <= 64) or 16; where a block may have
+//           198 KiB of shared memory, 256 threads, 128 keys and 32 queries for d > 64.
+// Shared    92, 99 or 198 KiB: tiles of Q, dO, K, V, P and dS.
 // Requires  head_dim <= 128, num_heads_kv = num_heads. Scratch: D, one float per query.
+//
+// No lesson: longer than one, because the loads of the next tile, the mask and the edges of tiles
+// are written out beside the five products. What was tried: lessons/06_backward/worklog.md.
 #include <cmath>
 #include <cstdint>
 #include <initializer_list>
@@ -24,12 +29,12 @@ constexpr int kDeltaRows = 16;         // rows of D per block, 8 lanes on each
 
 // The sizes of a kernel for head dimensions up to D, with kPairs warps for dV and as many for dK. A
 // tile lies in shared memory by columns of float4: numbers 4 k to 4 k + 3 of row r are float4
-// k * stride + r. With rows + 1 as the stride, 8 neighbours in a row or in a column are in different
-// banks; P and dS, of which 4 rows and 2 columns are stored at a time, need rows + 4.
+// k * stride + r. With rows + 1 as the stride, 8 neighbours in a row or in a column are in
+// different banks; P and dS, of which 4 rows and 2 columns are stored at a time, need rows + 4.
 template <int D, int kPairs>
 struct Tile {
-  static constexpr int Br = D <= 64 ? 64 : 8 * kPairs, Bc = 32 * kPairs;  // queries, keys
-  static constexpr int kStrideQ = Br + 1, kStrideK = Bc + 1, kStrideP = Br + 4;
+  static constexpr int Br = D <= 64 ? 64 : 8 * kPairs, Bc = 32 * kPairs;         // queries, keys
+  static constexpr int kStrideQ = Br + 1, kStrideK = Bc + 1, kStrideP = Br + 4;  // float4
   static constexpr int kSharedVecs = D / 2 * (kStrideQ + kStrideK) + Bc / 2 * kStrideP;
 };
 
@@ -62,8 +67,8 @@ __device__ void store_four(float* rows, int r, int k, int n, int d, const float*
     *reinterpret_cast<float4*>(rows + r * d + k) = pack(x);
 }
 
-// Copies rows [n, d] to a tile of kTileRows rows: the whole tile; or kParts float4 of each thread to
-// registers, and later from there. The whole block takes part.
+// Copies rows [n, d] to a tile of kTileRows rows: the whole tile; or kParts float4 of each thread
+// to registers, and later from there. The whole block takes part.
 template <int kTileRows, int D, typename Vec>
 __device__ void load_tile(float4* tile_smem, const float* rows, int n, int d) {
 #pragma unroll 4
@@ -220,8 +225,8 @@ __global__ void __launch_bounds__(64 * kPairs, 4 / kPairs)
         }
       __syncthreads();  // dS is complete before all warps read it; Q and dO may be overwritten
 
-      // dQ += dS K, in two halves: meanwhile the next tile of Q arrives, then that of dO; after them
-      // where there are too few registers.
+      // dQ += dS K, in two halves: meanwhile the next tile of Q arrives, then that of dO; but after
+      // them where there are too few registers.
       constexpr bool is_ahead = sizeof(Vec) == sizeof(float4) && D == 32 * kPairs;
       const int64_t q1 = q0 + int64_t{groups} * Br;
       const int n_next = min(N_q - q1, int64_t{Br});
