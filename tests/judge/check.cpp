@@ -505,10 +505,16 @@ Answer Check::sound_answer(const Problem& problem, const Ask& ask) {
   return answer;
 }
 
-Answer Check::call(const Problem& problem, Ask ask) {
+// The call that the next case makes.
+Ask Check::prepared(Ask ask) const {
   if (!ask.operation) ask.operation = workshop_.operation;
   // Where a lesson has no LSE, it is passed in every other call only.
   if (!workshop_.has_lse && cases_ % 2 == 0) ask.null_mask |= 1u << protocol::kLSE;
+  return ask;
+}
+
+Answer Check::call(const Problem& problem, Ask ask) {
+  ask = prepared(ask);
   if (runner_is_checked_ || ask.dry_run || ask.sample_blocks)
     last_call_.reset();
   else

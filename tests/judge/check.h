@@ -34,6 +34,8 @@ struct Workshop {
   std::string source;   // the student's file
   std::string library;  // where it is compiled to
   std::string runner;
+  std::string sanitizer = "compute-sanitizer";
+  std::string directory;  // for files of ours
   std::vector<std::string> compiler;
   Seconds compile_limit{60};
   Seconds answer_limit{10};
@@ -117,10 +119,11 @@ class Check {
   // the last bits is only mentioned.
   void repeats(const std::vector<Case>& shapes);
 
-  // The rest is for the CPU device only: it uses a build of the file in which that device sees every access.
-
-  // No case has a race, an access out of bounds, a read of memory that holds no value.
+  // No case has a race, an access out of bounds, a read of memory that holds no value. On a GPU the tools of
+  // compute-sanitizer look, which do not see all of it; NotRun if they are missing or do not work. To be called once.
   void is_safe(const std::vector<Case>& shapes);
+
+  // The rest is for the CPU device only: it uses a build of the file in which that device sees every access.
 
   // Tiles of K and V are shared by queries, as traffic_rule.h has it. most_trips: how often a query tile may go
   // through K.
@@ -167,11 +170,13 @@ class Check {
   void examine(const Problem& problem, const Answer& answer);
   void examine_outputs(const Problem& problem, const Answer& answer, const Evidence& evidence);
   void examine_written_gradients(const Problem& problem, const Answer& answer);
+  Ask prepared(Ask ask) const;
   Answer call(const Problem& problem, Ask ask);
   // The answer to a call that succeeded and wrote nothing but its outputs; their values are not looked at.
   Answer sound_answer(const Problem& problem, const Ask& ask);
   Runner& runner();
   void start_checked_runner();
+  void is_safe_on_gpu(const std::vector<Case>& shapes);
   std::optional<SafetyFinding> search_last_call();
   Answer counted_call(const Case& shape);
   double median_milliseconds(Runner& runner, const Problem& problem);

@@ -326,6 +326,7 @@ int lesson_main(int argc, char** argv, const Lesson& lesson) {
   workshop.source = this_run.options.source;
   workshop.library = this_run.directory->path() + "/lib" + lesson.name + ".so";
   workshop.runner = kBuildRunner;
+  workshop.directory = this_run.directory->path();
   workshop.compiler = split(kBuildCompiler, ';');
   workshop.seed = this_run.options.seed;
   workshop.operation = lesson.operation;

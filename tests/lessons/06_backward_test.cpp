@@ -312,10 +312,13 @@ TEST(Lesson06, safety) {
     for (const int tensor : {kQ, kK, kV, kO, kLSE, kGradO, kGradQ, kGradK, kGradV})
       shapes.push_back(
           {.N_q = 20, .N_k = 40, .d = 8, .misaligned_floats = 2, .misaligned_mask = 1u << tensor});
+    if (!check.did_not_pass("causal")) {
+      std::vector<Case> masked = shapes;
+      for (Case& c : masked) c.causal = true;
+      shapes.insert(shapes.end(), masked.begin(), masked.end());
+    }
     check.is_safe(shapes);
     check.also_needs("causal");
-    for (Case& c : shapes) c.causal = true;
-    check.is_safe(shapes);
   });
 }
 
