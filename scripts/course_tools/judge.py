@@ -24,6 +24,9 @@ from course_tools.text import clean, clean_line
 
 TIME_LIMIT_S = 3600  # a backstop: the judge has time limits of its own
 USAGE_STATUS = 2
+# The folder in which judges that run together keep what one does for all: on a GPU, the proof that
+# compute-sanitizer works, and the locks on the GPU's memory.
+SHARED_DIR = "COURSE_SHARED_DIR"
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,10 @@ OnCheck = Callable[[Task, str, str], None]  # task, check, the judge's line abou
 OnLine = Callable[[Task, str], None]
 
 
+def no_line(task: Task, line: str) -> None:
+    """Shows nothing of what a judge prints."""
+
+
 def grade(
     tasks: Sequence[Task],
     bin_dir: Path,
@@ -51,7 +58,7 @@ def grade(
     seed: int,
     jobs: int = 1,
     on_check: OnCheck = lambda task, check, line: None,
-    on_line: OnLine = lambda task, line: None,
+    on_line: OnLine = no_line,
     tick: Callable[[], None] = lambda: None,
 ) -> list[LessonResult]:
     """Grades every task; a judge that fails spoils its own lesson only."""
@@ -68,7 +75,7 @@ def grade(
             processes.Command(
                 _arguments(task, bin_dir, device, seed, report),
                 cwd=paths.ROOT,
-                env={"TMPDIR": scratch},
+                env={"TMPDIR": scratch, SHARED_DIR: scratch},
                 time_limit_s=TIME_LIMIT_S,
             )
             for task, report in zip(tasks, reports, strict=True)

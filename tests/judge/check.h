@@ -18,6 +18,7 @@
 #include "memory_rule.h"
 #include "mistake_bank.h"
 #include "runner_client.h"
+#include "shared_directory.h"
 #include "verdict.h"
 
 namespace judge {
@@ -103,12 +104,12 @@ class Check {
   // The same, and fails if it grows faster than this.
   void memory_grows_at_most(const Case& shape, Growth most);
 
-  // The values of the last rows of a problem that is too large to run whole: only the last blocks of the launch
-  // are run. CPU device only.
+  // The values of the last rows of a problem that is too large for the CPU device to run whole: that runs only the last
+  // blocks of the launch.
   void last_rows(const Case& shape);
 
-  // The last of so many heads, each of this shape, in tensors too large to fill: again only the last blocks are run,
-  // and the other heads hold nothing. CPU device only.
+  // The last of so many heads, each of this shape, in tensors too large to fill: the other heads hold nothing, and again
+  // the CPU device runs only the last blocks.
   void last_head(const Case& one_head, int heads);
 
   // As values(), of the last blocks alone where these have the last rows: for more heads than a grid's y and z can count,
@@ -182,10 +183,11 @@ class Check {
   double median_milliseconds(Runner& runner, const Problem& problem);
   protocol::Counts counted(const Case& shape);
   void expect_refusal(const Case& shape, const Answer& answer, const std::vector<int>& errors);
-  Answer call_sampled(const Problem& problem, Ask ask);
+  Answer call_for_last_rows(const Problem& problem, Ask ask);
 
   Workshop& workshop_;
   std::string name_;
+  std::optional<MemoryShare> memory_share_;  // that the runner's tensors take
   std::unique_ptr<Runner> runner_;
   bool runner_is_checked_ = false;
   struct Call {

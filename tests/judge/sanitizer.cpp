@@ -1,11 +1,8 @@
 #include "sanitizer.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -18,6 +15,7 @@
 #include "inputs.h"
 #include "runner_client.h"
 #include "sanitizer_log.h"
+#include "shared_directory.h"
 #include "text.h"
 #include "verdict.h"
 
@@ -26,7 +24,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr char kSharedDirectory[] = "COURSE_SANITIZER_DIR";
 constexpr char kPlantedMistakes[] = "/tests/judge/planted/unsafe.cu";
 constexpr char kOptionForShared[] = "--initcheck-address-space";
 constexpr int kFirstPort =
@@ -76,21 +73,6 @@ std::string missing_answers(std::string_view bytes, const std::vector<protocol::
   }
   return "";
 }
-
-// Holds a file that only one process at a time can hold.
-class Lock {
- public:
-  explicit Lock(const std::string& path)
-      : fd_(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
-    if (fd_ >= 0) flock(fd_, LOCK_EX);
-  }
-  ~Lock() { close(fd_); }
-  Lock(const Lock&) = delete;
-  Lock& operator=(const Lock&) = delete;
-
- private:
-  int fd_;
-};
 
 }  // namespace
 
@@ -209,8 +191,7 @@ std::vector<std::string> Sanitizer::make_proof(
 
 std::vector<std::string> Sanitizer::prove(
     const std::vector<std::string>& compiler, Seconds compile_limit, Seconds limit) {
-  const char* const shared = std::getenv(kSharedDirectory);
-  const std::string directory = shared != nullptr && *shared != '\0' ? shared : directory_;
+  const std::string directory = shared_directory(directory_);
   const Lock lock(directory + "/sanitizer.lock");
   const std::string path = directory + "/sanitizer.proof";
   // One line for shared memory, one for each tool.

@@ -56,7 +56,7 @@ class Sanitizer {
   std::vector<Watched> watch(const std::vector<Job>& jobs, Seconds limit) const;
 
   // Lets every tool find its planted mistake. Why a tool is not to be believed, "" if it is, in the order of kTools.
-  // Judges with the same COURSE_SANITIZER_DIR share one proof.
+  // Judges with the same COURSE_SHARED_DIR share one proof.
   std::vector<std::string> prove(
       const std::vector<std::string>& compiler, Seconds compile_limit, Seconds limit);
 

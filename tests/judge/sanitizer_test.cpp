@@ -38,7 +38,7 @@ std::vector<std::string> words_of(const std::string& list) {
 class SanitizerTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    unsetenv("COURSE_SANITIZER_DIR");
+    unsetenv("COURSE_SHARED_DIR");
     workshop_.device =
         "cuda";  // also where it is the CPU device: which check is made depends on it
     workshop_.source = std::string(kSourceRoot) + "/solutions/01_naive.cu";
@@ -169,10 +169,10 @@ TEST_F(SanitizerTest, TheStudentsOutputIsNotTheLog) {
 
 TEST_F(SanitizerTest, JudgesOfOneGradingShareTheProof) {
   TemporaryDirectory shared;
-  setenv("COURSE_SANITIZER_DIR", shared.path().c_str(), 1);
+  setenv("COURSE_SHARED_DIR", shared.path().c_str(), 1);
   EXPECT_VERDICT("");
   EXPECT_VERDICT("");
-  unsetenv("COURSE_SANITIZER_DIR");
+  unsetenv("COURSE_SHARED_DIR");
   std::ifstream calls(path("calls"));
   int count = 0;
   for (std::string line; std::getline(calls, line);) ++count;

@@ -226,7 +226,7 @@ TEST(Lesson06, rows_without_keys) {
   });
 }
 
-// Element numbers beyond 2^31 in the tensors with queries, and in those with keys. CPU device only.
+// Element numbers beyond 2^31 in the tensors with queries, and in those with keys.
 TEST(Lesson06, large_index) {
   run_check([](Check& check) {
     for (const int d : {127, 128}) {

@@ -53,10 +53,10 @@ void head_dims(judge::Check& check);
 // Scores of every size and sign, any softmax_scale, pointers that are only 4-byte aligned.
 void hard_numbers(judge::Check& check);
 
-// Element numbers beyond 2^31 in a matrix of scores, for lessons that store one. CPU device only.
+// Element numbers beyond 2^31 in a matrix of scores, for lessons that store one.
 void large_scores(judge::Check& check);
 
-// Element numbers beyond 2^31 in Q and O, and in K and V. CPU device only.
+// Element numbers beyond 2^31 in Q and O, and in K and V.
 void large_tensors(judge::Check& check);
 
 // What kernels/attention.h promises, beyond the values.
