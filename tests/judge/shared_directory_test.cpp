@@ -25,7 +25,7 @@ bool is_free(const std::string& path) {
 
 int free_shares(const std::string& directory) {
   int count = 0;
-  for (const char* const name : {"/memory-0.lock", "/memory-1.lock", "/memory-2.lock"})
+  for (const char* const name : {"/memory-0.lock", "/memory-1.lock"})
     count += is_free(directory + name) ? 1 : 0;
   return count;
 }
@@ -45,16 +45,16 @@ TEST(SharedDirectory, ALockIsHeldUntilItsEndAndMovesWithItsOwner) {
 
 TEST(SharedDirectory, AShareOfTheMemoryLeavesTheOthersAndEverythingLeavesNone) {
   const TemporaryDirectory directory;
-  EXPECT_EQ(free_shares(directory.path()), 3);
+  EXPECT_EQ(free_shares(directory.path()), 2);
   {
     const MemoryShare one(directory.path(), false);
-    EXPECT_EQ(free_shares(directory.path()), 2);
+    EXPECT_EQ(free_shares(directory.path()), 1);
   }
   {
     const MemoryShare all(directory.path(), true);
     EXPECT_EQ(free_shares(directory.path()), 0);
   }
-  EXPECT_EQ(free_shares(directory.path()), 3);
+  EXPECT_EQ(free_shares(directory.path()), 2);
 }
 
 TEST(SharedDirectory, IsTheOneThatWasGivenOrOnesOwn) {
