@@ -36,6 +36,7 @@ class Task:
     lesson: Lesson
     source: Path
     checks: tuple[str, ...] = ()  # these and what they depend on; empty for all
+    checks_per_process: int = 1  # on a GPU, where a process takes long to start
 
     @property
     def expected(self) -> list[str]:
@@ -88,6 +89,7 @@ def grade(
 
 
 def _arguments(task: Task, bin_dir: Path, device: str, seed: int, report: Path) -> list[str]:
+    sharing = task.checks_per_process
     return [
         str(bin_dir / task.lesson.test),
         f"--source={paths.shown(task.source)}",
@@ -95,6 +97,7 @@ def _arguments(task: Task, bin_dir: Path, device: str, seed: int, report: Path) 
         f"--seed={seed:#x}",
         f"--stub-sha256={task.lesson.stub_sha256}",
         *(f"--check={check}" for check in task.checks),
+        *([f"--checks-per-process={sharing}"] if sharing > 1 else []),
         f"--gtest_output=json:{report}",
     ]
 

@@ -363,7 +363,8 @@ void Check::last_rows(const Case& shape) {
 }
 
 void Check::last_head(const Case& one_head, int heads) {
-  finish();  // a runner that has begun keeps its profile
+  finish();  // a runner that has begun keeps its profile, and its memory
+  workshop_.idle.runner.reset();
   const EnvironmentVariable profile("CPU_DEVICE_PROFILE", "h200");  // for its 141 GiB
   const Problem problem = draw_next(one_head);
   const auto elements = std::max(one_head.q_elements(), one_head.kv_elements()) * heads;
@@ -492,6 +493,13 @@ void Check::finish() {
   memory_share_.reset();
 }
 
+void Check::pass_on_runner() {
+  const bool may_go_on = runner_ != nullptr && !on_cpu() && !runner_holds_memory_ &&
+                         checks_of_runner_ < workshop_.checks_per_process;
+  if (!may_go_on || memory_share_) return finish();
+  workshop_.idle = {std::move(runner_), checks_of_runner_};
+}
+
 Problem Check::draw_next(const Case& shape) {
   const std::uint64_t seed = derive_seed(workshop_.seed, name_, cases_++);
   return is_backward() ? draw_backward(shape, seed) : draw(shape, seed);
@@ -535,7 +543,9 @@ Answer Check::call(const Problem& problem, Ask ask) {
   else
     last_call_ = {problem, ask};
   try {
-    return runner().ask(problem, ask);
+    Answer answer = runner().ask(problem, ask);
+    runner_holds_memory_ = answer.reply.held_bytes > 0;
+    return answer;
   } catch (Failure& failure) {
     failure.case_json = problem.shape.json();
     throw;
@@ -543,9 +553,13 @@ Answer Check::call(const Problem& problem, Ask ask) {
 }
 
 Runner& Check::runner() {
-  if (runner_ == nullptr) {
+  if (runner_ == nullptr && workshop_.idle.runner != nullptr) {
+    runner_ = std::move(workshop_.idle.runner);
+    checks_of_runner_ = workshop_.idle.checks + 1;
+  } else if (runner_ == nullptr) {
     runner_ = std::make_unique<Runner>(workshop_.runner, workshop_.library, workshop_.answer_limit);
     runner_->load(workshop_.operation);
+    checks_of_runner_ = 1;
   }
   return *runner_;
 }

@@ -1,8 +1,8 @@
 // The body of one check: what a lesson's test asks of a student's kernel.
 //
 // Every function throws Failure for what is wrong, NotRun for what cannot be judged here and InternalError for
-// faults of our own; lesson_main.h turns these into verdicts. A check has one runner process of its own, and every
-// case in it has fresh data and fresh addresses.
+// faults of our own; lesson_main.h turns these into verdicts. A check has one runner process of its own, unless the
+// command line lets several share one, and every case in it has fresh data and fresh addresses.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +29,12 @@ struct Cause {
   SafetyFinding finding;
 };
 
+// A runner that a check has left in good order, for the next one.
+struct IdleRunner {
+  std::unique_ptr<Runner> runner;
+  int checks = 0;  // that it has served
+};
+
 // What a check needs to know of the run that it belongs to.
 struct Workshop {
   std::string device;   // "cpu" or "cuda"
@@ -40,6 +46,8 @@ struct Workshop {
   std::vector<std::string> compiler;
   Seconds compile_limit{60};
   Seconds answer_limit{10};
+  int checks_per_process = 1;  // on a GPU
+  IdleRunner idle;
   std::uint64_t seed = 0;
   protocol::Operation operation = protocol::Operation::kForward;  // that the lesson is about
   bool has_lse = false;                                           // the lesson asks for LSE
@@ -164,6 +172,9 @@ class Check {
   // Ends the runner process. Throws Failure if it has said more than it was asked.
   void finish();
 
+  // The same at the end of a check that went well: the next check may get the process.
+  void pass_on_runner();
+
  private:
   bool is_backward() const { return workshop_.operation == protocol::Operation::kBackward; }
   std::string function() const { return protocol::function_name(workshop_.operation); }
@@ -190,6 +201,8 @@ class Check {
   std::optional<MemoryShare> memory_share_;  // that the runner's tensors take
   std::unique_ptr<Runner> runner_;
   bool runner_is_checked_ = false;
+  bool runner_holds_memory_ = false;  // of the library's
+  int checks_of_runner_ = 0;
   struct Call {
     Problem problem;
     Ask ask;

@@ -151,7 +151,7 @@ Outcome evaluate(const CheckPlan& plan, const std::function<void(Check&)>& body)
   try {
     try {
       body(check);
-      check.finish();
+      check.pass_on_runner();
     } catch (Failure& failure) {
       check.find_cause(&failure);
       throw;
@@ -329,6 +329,7 @@ int lesson_main(int argc, char** argv, const Lesson& lesson) {
   workshop.directory = this_run.directory->path();
   workshop.compiler = split(kBuildCompiler, ';');
   workshop.seed = this_run.options.seed;
+  workshop.checks_per_process = this_run.options.checks_per_process;
   workshop.operation = lesson.operation;
   workshop.has_lse = lesson.has_lse;
   workshop.evidence.bank = lesson.mistakes;

@@ -308,7 +308,7 @@ TEST(Lesson06, repeatable) {
 // Every access is inside its memory, reads a value, and races with no other: also where the result happened to be right.
 TEST(Lesson06, safety) {
   run_check([](Check& check) {
-    std::vector<Case> shapes = lessons::safety_shapes();
+    std::vector<Case> shapes = lessons::safety_shapes(check);
     for (const int tensor : {kQ, kK, kV, kO, kLSE, kGradO, kGradQ, kGradK, kGradV})
       shapes.push_back(
           {.N_q = 20, .N_k = 40, .d = 8, .misaligned_floats = 2, .misaligned_mask = 1u << tensor});

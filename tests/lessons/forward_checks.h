@@ -69,7 +69,7 @@ void memory(judge::Check& check, judge::Growth most, const Features& features = 
 void repeatable(judge::Check& check, const Features& features = {});
 
 // Ragged, in several heads, narrow and wide, unaligned: where an access most easily goes wrong.
-std::vector<judge::Case> safety_shapes();
+std::vector<judge::Case> safety_shapes(const judge::Check& check);
 
 // Every access is inside its memory, reads a value, and races with no other: also where the result happened to be right.
 void safety(judge::Check& check, const Features& features = {});

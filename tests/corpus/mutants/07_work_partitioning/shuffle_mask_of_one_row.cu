@@ -1,5 +1,6 @@
 // corpus: fails launches (crash)
 // corpus: survives compiles
+// corpus: on a GPU fails safety (hang | crash)
 // The shuffles over the 8 lanes of a row name lanes 0 to 7, whichever row it is: three quarters of
 // the warp are not named in the masks they use.
 #include <cmath>
