@@ -328,6 +328,10 @@ int lesson_main(int argc, char** argv, const Lesson& lesson) {
   workshop.runner = kBuildRunner;
   workshop.directory = this_run.directory->path();
   workshop.compiler = split(kBuildCompiler, ';');
+  // That of the compiler's own toolkit, if it is there, else that on the PATH.
+  const auto sanitizer =
+      std::filesystem::path(workshop.compiler[0]).replace_filename(workshop.sanitizer);
+  if (std::filesystem::exists(sanitizer)) workshop.sanitizer = sanitizer.string();
   workshop.seed = this_run.options.seed;
   workshop.checks_per_process = this_run.options.checks_per_process;
   workshop.operation = lesson.operation;
