@@ -128,8 +128,9 @@ def test_a_check_that_a_gpu_cannot_make_is_no_problem(tmp_path: Path) -> None:
     found = gpu_result(compiles=PASS, ragged=("NOT RUN", COUNTED))
     assert not corpus.problems(mutant, found)
     assert corpus.only_on_cpu(mutant, found) == COUNTED
-    # What has to survive still has to.
+    # What has to survive still has to, if it can be seen.
     assert corpus.problems(mutant, gpu_result(compiles=RACY, ragged=("NOT RUN", COUNTED)))
+    assert not corpus.problems(mutant, gpu_result(compiles=("NOT RUN", COUNTED), ragged=RACY))
 
 
 def test_a_check_that_was_not_run_for_another_reason_is_one(tmp_path: Path) -> None:
