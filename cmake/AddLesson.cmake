@@ -5,6 +5,8 @@
 #   lesson.NN_name.stub                   kernels/NN_name.cu is NOT STARTED in every check (label stub)
 #   nvcc.compile.{kernels,solutions}.NN_name    compile without warnings, if nvcc is here (label nvcc)
 
+set(ALL_ARCHITECTURES 75 80 86 89 90 100 120)
+
 function(add_lesson name)
   add_executable(${name}_test ${PROJECT_SOURCE_DIR}/tests/lessons/${name}_test.cpp)
   target_link_libraries(${name}_test PRIVATE lesson_checks)
@@ -28,7 +30,7 @@ function(add_lesson name)
   set_tests_properties(lesson.${name}.stub PROPERTIES LABELS stub)
 
   add_compile_test(kernels ${name} 75 90)
-  add_compile_test(solutions ${name} 75 80 86 89 90 100 120)
+  add_compile_test(solutions ${name} ${ALL_ARCHITECTURES})
 endfunction()
 
 # The command that compiles directory/name.cu for these architectures, with warnings as errors, into an object named after
@@ -74,4 +76,16 @@ function(add_register_test name)
                  FAIL_REGULAR_EXPRESSION
                  "[1-9][0-9]* bytes stack frame;[1-9][0-9]* bytes spill;: error;: warning;fatal")
   endif()
+endfunction()
+
+# add_extra_solution(NN_name NN_name_more): a second reference for a lesson, without a stub.
+#
+#   lesson.NN_name_more.solution              solutions/NN_name_more.cu passes every check of the lesson
+#   nvcc.compile.solutions.NN_name_more
+function(add_extra_solution lesson name)
+  add_test(NAME lesson.${name}.solution
+           COMMAND ${lesson}_test --source ${PROJECT_SOURCE_DIR}/solutions/${name}.cu)
+  set_tests_properties(lesson.${name}.solution PROPERTIES LABELS solution SKIP_REGULAR_EXPRESSION
+                                                          "no GPU answers")
+  add_compile_test(solutions ${name} ${ALL_ARCHITECTURES})
 endfunction()

@@ -14,8 +14,8 @@
 namespace judge {
 namespace {
 
-constexpr int kShares =
-    3;  // of an H200: lessons 01 to 05 and 07 need up to 27 GiB each, lesson 06 up to 81
+// Of the 140 GiB of an H200: lessons 01 to 05 and 07 need up to 27 GiB each, lesson 06 up to 81, beside other judges.
+constexpr int kShares = 2;
 constexpr useconds_t kPause = 20'000;  // microseconds between looks at a lock
 
 }  // namespace

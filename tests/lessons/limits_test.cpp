@@ -77,6 +77,7 @@ INSTANTIATE_TEST_SUITE_P(
         Solution{"04_vectorized_io", protocol::Operation::kForward},
         Solution{"05_causal", protocol::Operation::kForward},
         Solution{"06_backward", protocol::Operation::kBackward},
+        Solution{"06_backward_fast", protocol::Operation::kBackward},
         Solution{"07_work_partitioning", protocol::Operation::kForward}),
     [](const auto& info) { return std::string("lesson_") + info.param.name; });
 
