@@ -123,8 +123,8 @@ void Check::is_safe_on_gpu(const std::vector<Case>& shapes) {
 
   std::vector<std::string> doubts;
   std::vector<Watched> watched;
+  Sanitizer sanitizer(workshop_.sanitizer, workshop_.runner, workshop_.directory);
   try {
-    Sanitizer sanitizer(workshop_.sanitizer, workshop_.runner, workshop_.directory);
     doubts = sanitizer.prove(workshop_.compiler, workshop_.compile_limit, kToolLimit);
     std::vector<Sanitizer::Job> jobs;
     for (const Tool tool : kTools)
@@ -147,8 +147,10 @@ void Check::is_safe_on_gpu(const std::vector<Case>& shapes) {
       not_run(std::string("compute-sanitizer's ") + tool_name(watched[n].tool) + ": " + why);
   }
   note(
-      "nothing found by compute-sanitizer, which does not look for races in global memory: the CPU "
-      "device does");
+      std::string(
+          "nothing found by compute-sanitizer, which does not look for races in global memory") +
+      (sanitizer.sees_uninitialised_shared() ? "" : " or reads of shared memory without a value") +
+      ": the CPU device does");
 }
 
 // A call whose result is right: a kernel that does something else in the checked build is not counted.

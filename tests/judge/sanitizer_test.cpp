@@ -66,13 +66,13 @@ class SanitizerTest : public ::testing::Test {
   }
 
   // A tool that writes its log and then does this with the runner's command.
-  void make_tool(const std::string& end) const {
-    const std::string start = R"sh(#!/bin/bash
+  void make_tool(const std::string& end, const std::string& help = "") const {
+    const std::string start = "#!/bin/bash\n[ \"$1\" = --help ] && echo \"" + help + R"sh(" && exit
 here=$(dirname "$0")
-[ "$1" = --help ] && exit
 while [ "${1#--}" != "$1" ]; do
   [ "$1" = --tool ] && tool=$2
   [ "$1" = --log-file ] && log=$2
+  [ "$1" = --initcheck-address-space ] && space=$2
   shift 2
 done
 cat "$here/$tool.$(basename "$2")" >"$log"
@@ -116,7 +116,18 @@ echo "$tool" >>"$here/calls"
 
 TEST_F(SanitizerTest, NothingFoundByToolsThatWorkIsAPassAndSaysWhatWasNotLookedFor) {
   EXPECT_VERDICT("");
-  EXPECT_NE(details_.find("races in global memory"), std::string::npos) << details_;
+  EXPECT_NE(details_.find("races in global memory or reads of shared"), std::string::npos)
+      << details_;
+}
+
+TEST_F(SanitizerTest, AnInitcheckThatCanLookAtSharedMemoryIsAskedTo) {
+  make_tool("echo \"$tool $space\" >>\"$here/spaces\"\nexec \"$@\"", "--initcheck-address-space");
+  EXPECT_VERDICT("");
+  EXPECT_EQ(details_.find("shared memory"), std::string::npos) << details_;
+  std::ifstream spaces(path("spaces"));
+  int count = 0;
+  for (std::string line; std::getline(spaces, line);) count += line == "initcheck all" ? 1 : 0;
+  EXPECT_EQ(count, 2);  // on the planted mistake, and on the library
 }
 
 TEST_F(SanitizerTest, AFindingIsAFailureWithItsLine) {
