@@ -85,6 +85,11 @@ class Library {
   std::uint64_t static_bytes_ = 0;
 };
 
+void load_runtime(const std::string& path) {
+  if (dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND) == nullptr)
+    throw std::runtime_error(dlerror());
+}
+
 // ---- The arrays of a call. ----
 
 std::string dtype_words(nb::dlpack::dtype type) {
@@ -107,7 +112,9 @@ class Arrays {
     const char* const name = kNames[tensor];
     nb::ndarray<nb::ro> array;
     if (!nb::try_cast(object, array, false)) {
-      const std::string type = nb::cast<std::string>(object.type().attr("__name__"));
+      std::string type = nb::cast<std::string>(object.type().attr("__name__"));
+      if (nb::hasattr(object, "dtype"))
+        type += " of " + std::string(nb::str(object.attr("dtype")).c_str());
       throw nb::type_error(
           (std::string(name) + " has to be an array of float32, not " + type).c_str());
     }
@@ -480,6 +487,7 @@ NB_MODULE(_core, module) {
       .def_prop_ro("has_forward", &Library::has_forward)
       .def_prop_ro("has_backward", &Library::has_backward)
       .def_prop_ro("path", &Library::path);
+  module.def("load_runtime", &load_runtime, "path"_a);
   module.def(
       "attention", &attention, "library"_a, "q"_a, "k"_a, "v"_a, nb::kw_only(), "causal"_a,
       "softmax_scale"_a.none(), "return_lse"_a, "stream"_a, "count"_a, "allocate"_a,
