@@ -22,7 +22,6 @@ _SUCCESS = 0
 _MEMORY_ALLOCATION = 2
 _INVALID_VALUE = 1
 _NOT_SUPPORTED = 801
-_NEVER_WRITTEN = 0xFFFFFFFF  # the NaN that outputs are filled with before the launch
 
 _counting = contextvars.ContextVar("flash_lessons_counting", default=False)
 _lock = threading.Lock()
@@ -238,7 +237,7 @@ class Kernels:
 
     def _warn_of_gaps(self, name: str, result: Array) -> None:
         values = numpy.asarray(result).reshape(-1).view(numpy.uint32)
-        count = int(numpy.count_nonzero(values == _NEVER_WRITTEN))
+        count = int(numpy.count_nonzero(values == _core.NEVER_WRITTEN))
         if count > 0:
             warnings.warn(
                 f"{self.name} did not write {count:,} of the {values.size:,} values of {name}: "

@@ -12,6 +12,9 @@ namespace flash_lessons {
 
 inline constexpr int kCallVersion = 1;
 
+// The float with these bits, a signalling NaN, is what results on the CPU device begin as.
+inline constexpr std::uint32_t kNeverWritten = 0x7fa0f1a5;
+
 enum Tensor { kQ, kK, kV, kO, kLSE, kDO, kDQ, kDK, kDV, kTensors };
 
 struct Call {

@@ -114,7 +114,7 @@ class Arrays {
     if (!nb::try_cast(object, array, false)) {
       std::string type = nb::cast<std::string>(object.type().attr("__name__"));
       if (nb::hasattr(object, "dtype"))
-        type += " of " + std::string(nb::str(object.attr("dtype")).c_str());
+        type += " of " + nb::cast<std::string>(object.attr("dtype").attr("__str__")());
       throw nb::type_error(
           (std::string(name) + " has to be an array of float32, not " + type).c_str());
     }
@@ -487,6 +487,7 @@ NB_MODULE(_core, module) {
       .def_prop_ro("has_forward", &Library::has_forward)
       .def_prop_ro("has_backward", &Library::has_backward)
       .def_prop_ro("path", &Library::path);
+  module.attr("NEVER_WRITTEN") = kNeverWritten;
   module.def("load_runtime", &load_runtime, "path"_a);
   module.def(
       "attention", &attention, "library"_a, "q"_a, "k"_a, "v"_a, nb::kw_only(), "causal"_a,

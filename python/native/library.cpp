@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <map>
 #include <mutex>
+#include <vector>
 
 #include "attention.h"
 #include "call.h"
@@ -177,7 +178,9 @@ WRAP(
 namespace flash_lessons {
 namespace {
 
-constexpr int kFiller = 0xff;  // four such bytes are a NaN: what a kernel leaves out is seen
+// Outputs start as NaN, so that what a kernel leaves out is seen. On the CPU device it is a signalling one
+// (call.h): whatever is computed from it differs, so a value that still is one was never written.
+constexpr int kFillerByte = 0xff;
 
 bool is_output(const Call& call, int tensor) {
   return call.backward ? tensor >= kDQ : tensor == kO || tensor == kLSE;
@@ -239,10 +242,15 @@ class DeviceTensors {
  private:
   cudaError_t fill(int t, std::size_t bytes) const {
     if (call_.skip_launches) return cudaSuccess;
-    if (is_output(call_, t))
+    if (call_.gpu >= 0) {
+      if (!is_output(call_, t)) return cudaSuccess;
       return __real_cudaMemsetAsync(
-          tensor_[t], kFiller, bytes, static_cast<cudaStream_t>(call_.stream));
-    if (call_.gpu >= 0) return cudaSuccess;
+          tensor_[t], kFillerByte, bytes, static_cast<cudaStream_t>(call_.stream));
+    }
+    if (is_output(call_, t)) {
+      const std::vector<std::uint32_t> filler(call_.elements[t], kNeverWritten);
+      return cudaMemcpy(tensor_[t], filler.data(), bytes, cudaMemcpyHostToDevice);
+    }
     const cudaError_t error =
         cudaMemcpy(tensor_[t], call_.tensor[t], bytes, cudaMemcpyHostToDevice);
 #ifdef CPU_DEVICE

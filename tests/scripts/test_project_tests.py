@@ -11,6 +11,7 @@ OUTCOMES = {
     "build": [Outcome("cpu", PASSED), Outcome("cuda", NOT_RUN, "there is no nvcc here")],
     "ctest": [Outcome("cpu: one", PASSED), Outcome("cpu: two", PASSED)],
     "scripts": [Outcome("one", PASSED)],
+    "python": [Outcome("one", PASSED)],
     "corpus": [Outcome("one", PASSED)],
 }
 
