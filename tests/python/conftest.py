@@ -69,7 +69,7 @@ def _install() -> None:
         offline = ("--no-build-isolation", "--no-deps", "--no-index")
         _pip(
             *("wheel", ".", *offline, "-w", FOLDER / "wheel"),
-            *("-C", f"build-dir={FOLDER / 'objects'}"),
+            *("--config-settings", f"build-dir={FOLDER / 'objects'}"),
         )
         _pip("install", *offline, "--target", SITE, wheel_path())
         stamp.write_text(now, encoding="ascii")
