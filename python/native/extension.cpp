@@ -119,9 +119,9 @@ class Arrays {
           (std::string(name) + " has to be an array of float32, not " + type).c_str());
     }
     if (array.dtype() != nb::dtype<float>())
-      throw nb::type_error((std::string(name) + " is " + dtype_words(array.dtype()) +
-                            "; float32 is needed, such as " + name + ".astype(\"float32\")")
-                               .c_str());
+      throw nb::type_error(
+          (std::string(name) + " is " + dtype_words(array.dtype()) + "; float32 is needed")
+              .c_str());
     arrays_[tensor] = array;
     const std::size_t rank = tensor == kLSE ? 3 : 4;
     if (array.ndim() != rank)
@@ -132,8 +132,8 @@ class Arrays {
               (rank == 3 ? ": (batch, heads, seq_len_q)" : ": (batch, heads, seq_len, head_dim)"));
     if (!contiguous(array))
       fail(
-          tensor, "is not contiguous; pass a contiguous copy, such as numpy.ascontiguousarray(" +
-                      std::string(name) + ")");
+          tensor,
+          "is not contiguous; pass a contiguous copy (numpy.ascontiguousarray, Tensor.contiguous)");
     const std::string device = device_words(array.device_type(), array.device_id());
     if (array.device_type() != nb::device::cpu::value &&
         array.device_type() != nb::device::cuda::value)

@@ -1,6 +1,7 @@
 """scripts/train_tiny: trains a character transformer with the course's kernels, and with PyTorch's."""
 
 import argparse
+import itertools
 import json
 import math
 import time
@@ -17,9 +18,14 @@ if TYPE_CHECKING:
     import torch
 
 Attention = Callable[..., "torch.Tensor"]
-# Two runs differ by rounding only, which training amplifies slowly. A wrong gradient is far above this
-# after a few steps.
-MOST_APART = 0.005  # nats per character, at any step
+TWIN = "PyTorch, rounded otherwise"
+# Two kernels round differently, and training makes such differences grow: by how much is measured, with
+# a twin of PyTorch's run in which every output of attention is off by up to this much, relatively.
+ROUNDING = 2.0**-20
+# At every step, ours may be as far from PyTorch's run as so many times what the twin has been by then.
+# In the first steps that is next to nothing, and a wrong gradient is seen there.
+SPREADS = 10
+ALWAYS_ALLOWED = 1e-3  # nats per character
 HELD_OUT = 10  # one part of so many is never trained on
 
 
@@ -68,7 +74,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         "train_tiny",
         "Trains a small character transformer on the lessons' own texts: once with your kernels, once\n"
         "with PyTorch's attention, from the same start on the same batches. The loss curves agree, or\n"
-        "the exit status is 1. Needs PyTorch and the package flash_lessons (pip install .).",
+        "the exit status is 1; how far rounding alone takes them apart is measured with a third run.\n"
+        "Needs PyTorch and the package flash_lessons (pip install .).",
     )
     parser.add_argument("--kernels", type=Path, metavar="DIR", help="default: kernels")
     parser.add_argument(
@@ -148,6 +155,13 @@ def _attentions(options: argparse.Namespace) -> dict[str, Attention]:
         found[" and ".join(paths.shown(file) for file in files)] = ours
     if options.attention != "ours":
         found["PyTorch"] = lambda q, k, v: theirs(q, k, v, is_causal=True)
+    if options.attention == "both":
+
+        def twin(q: "torch.Tensor", k: "torch.Tensor", v: "torch.Tensor") -> "torch.Tensor":
+            o = theirs(q, k, v, is_causal=True)
+            return o * (1 + ROUNDING * torch.empty_like(o).uniform_(-1, 1))
+
+        found[TWIN] = twin
     return found
 
 
@@ -243,22 +257,27 @@ def _write(file: Path, curves: dict[str, Curve]) -> None:
 
 
 def _compare(curves: dict[str, Curve]) -> int:
-    ours, *others = curves.values()
-    learnt = all(
-        math.isfinite(curve.losses[-1])
-        and (len(curve.losses) < 2 or curve.losses[-1] < curve.losses[0])
-        for curve in curves.values()
-    )
-    if not learnt:
-        print("a loss did not fall")
-        return EXIT_FAILED
-    for other in others:
-        apart = [abs(a - b) for a, b in zip(ours.losses, other.losses, strict=True)]
-        agree = not max(apart) > MOST_APART
-        print(
-            f"the loss curves {'agree' if agree else 'DIFFER'}: at most {max(apart):.1e} apart, "
-            f"{apart[-1]:.1e} at the end; {MOST_APART} is allowed"
-        )
-        if not agree:
+    for name, curve in curves.items():
+        losses = curve.losses
+        if not all(map(math.isfinite, losses)) or (len(losses) > 1 and losses[-1] >= losses[0]):
+            print(f"the loss did not fall: {name}")
             return EXIT_FAILED
+    if TWIN not in curves:
+        return EXIT_OK
+    ours, theirs, twin = (curve.losses for curve in curves.values())
+    apart = [abs(a - b) for a, b in zip(ours, theirs, strict=True)]
+    spread = itertools.accumulate((abs(a - b) for a, b in zip(twin, theirs, strict=True)), max)
+    allowed = [ALWAYS_ALLOWED + SPREADS * one for one in spread]
+    too_far = [step for step, one in enumerate(apart) if not one <= allowed[step]]
+    if too_far:
+        step = too_far[0]
+        print(
+            f"the loss curves DIFFER: {apart[step]:.1e} apart at step {step}, where rounding explains "
+            f"{allowed[step]:.1e}"
+        )
+        return EXIT_FAILED
+    print(
+        f"the loss curves agree: at most {max(apart):.1e} apart, where rounding explains "
+        f"{allowed[-1]:.1e}"
+    )
     return EXIT_OK

@@ -128,3 +128,18 @@ def test_several_threads(fl: types.ModuleType) -> None:
         results = pool.map(lambda lesson: fl.attention(q, k, v, lesson=lesson), LESSONS * 10)
     for lesson, o in zip(LESSONS * 10, results, strict=True):
         numpy.testing.assert_array_equal(o, expected[lesson])
+
+
+def test_jax_in_host_memory(fl: types.ModuleType) -> None:
+    jax = pytest.importorskip("jax", reason="JAX is not installed")
+    q, k, v = inputs(SHAPES[1])
+    expected = Reference(q, k, v)
+    arrays = [jax.device_put(one, jax.devices("cpu")[0]) for one in (q, k, v)]
+    o, lse = fl.attention(*arrays, return_lse=True)
+    assert isinstance(o, jax.Array)
+    assert isinstance(lse, jax.Array)
+    assert_within(o, expected.o, expected.o_bound)
+    with fl.counting():
+        numpy.testing.assert_array_equal(fl.attention(*arrays), o)
+    with pytest.raises(TypeError, match="v is an array of numpy, q of jax"):
+        fl.attention(*arrays[:2], v)

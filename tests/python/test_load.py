@@ -1,6 +1,7 @@
 """load(): a student's own file, its stub, and what can be wrong with it."""
 
 import re
+import shutil
 import types
 import warnings
 from pathlib import Path
@@ -94,12 +95,13 @@ def test_a_file_that_does_not_compile(
     fl: types.ModuleType, source: Path, capfd: pytest.CaptureFixture
 ) -> None:
     change(source, "m = m_new;", "m = m_old;")
+    before = libraries(fl)
     with pytest.raises(fl.CompileError) as error:
         fl.load(source)
     line = source.read_text(encoding="ascii").split("\n").index("    m = m_old;") + 1
     assert re.search(rf"03_mine\.cu:{line}:\d+: error: .*m_old", str(error.value))
     assert capfd.readouterr() == ("", "")
-    assert not any(path.name.startswith("03_mine") for path in libraries(fl))
+    assert libraries(fl) == before
 
 
 def test_a_faulting_kernel(fl: types.ModuleType, source: Path, arrays: list) -> None:
@@ -216,6 +218,18 @@ def test_without_a_compiler(
     with pytest.raises(fl.SetupError, match=r"g\+\+ is missing.*apt-get install g\+\+"):
         fl.load(source)
     with pytest.raises(fl.SetupError, match="nvcc is missing"):
+        fl.load(source, device="cuda")
+
+
+@pytest.mark.skipif(shutil.which("nvcc") is None, reason="there is no nvcc here")
+def test_nvcc_compiles_it_too(fl: types.ModuleType, source: Path, arrays: list) -> None:
+    """Also where no GPU answers; arrays in host memory are for the CPU device all the same."""
+    mine = fl.load(source, device="cuda")
+    assert [path.name for path in libraries(fl) if ".cuda." in path.name]
+    expected = Reference(*arrays)
+    assert_within(mine.attention(*arrays), expected.o, expected.o_bound)
+    change(source, "m = m_new;", "m = m_old;")
+    with pytest.raises(fl.CompileError, match=r"03_mine\.cu\(\d+\): error: .*m_old"):
         fl.load(source, device="cuda")
 
 

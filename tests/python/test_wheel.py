@@ -110,7 +110,7 @@ def test_its_libraries_can_be_moved(wheel: Path, tmp_path: Path) -> None:
         assert needed <= {*known, "ld-linux-x86-64.so.2"}, path
 
 
-def test_this_process_tests_the_wheel() -> None:
+def test_this_process_tests_the_wheel(wheel: Path) -> None:
     import flash_lessons
 
     site = [path for path in sys.path if path.endswith("python-package/site")]
