@@ -307,11 +307,11 @@ def _load_runtime() -> None:
         _core.load_runtime(str(_build.RUNTIME))
 
 
-lessons = {
-    path.stem[:2]: Kernels(path.stem, path, is_lesson=True)
-    for path in sorted((_build.PACKAGE / "solutions").glob("[0-9]*.cu"))
-}
+lessons: dict[str, Kernels] = {}
 """The course's own kernels, by lesson: "01" to "07"."""
+for _path in sorted((_build.PACKAGE / "solutions").glob("[0-9]*.cu")):
+    # A second file of a lesson goes by its whole name only.
+    lessons.setdefault(_path.stem[:2], Kernels(_path.stem, _path, is_lesson=True))
 
 
 def lesson(name: str) -> Kernels:
