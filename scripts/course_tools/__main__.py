@@ -9,6 +9,7 @@ MAINS = {
     "test": "project_tests",
     "bench": "bench",
     "lesson_diff": "lesson_diff",
+    "train_tiny": "train_tiny",
 }
 
 if __name__ == "__main__":

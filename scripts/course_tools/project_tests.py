@@ -19,9 +19,10 @@ SUITES = {
     "build": "everything, with warnings as errors",
     "ctest": "the CPU device, the judge and the lessons",
     "scripts": "the scripts and the lesson files",
+    "python": "the package flash_lessons, as a wheel",
     "corpus": "planted bugs must fail, odd but correct kernels must pass",
 }
-SELECTABLE = ("ctest", "scripts", "corpus")  # suites whose tests -k can choose from
+SELECTABLE = ("ctest", "scripts", "python", "corpus")  # suites whose tests -k can choose from
 
 
 def main(arguments: Sequence[str]) -> int:

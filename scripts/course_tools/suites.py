@@ -119,7 +119,12 @@ def _ctest(console: Console, preset: str, only: str | None) -> list[Outcome]:
 
 
 def scripts_suite(console: Console, only: str | None) -> list[Outcome]:
-    return _pytest(console, "scripts", ["tests", "--ignore=tests/scripts/test_corpus.py"], only)
+    others = ["--ignore=tests/scripts/test_corpus.py", "--ignore=tests/python"]
+    return _pytest(console, "scripts", ["tests", *others], only)
+
+
+def python_suite(console: Console, only: str | None) -> list[Outcome]:
+    return _pytest(console, "python", ["tests/python"], only)
 
 
 def corpus_suite(console: Console, only: str | None) -> list[Outcome]:
@@ -169,7 +174,7 @@ def _run_with_report(
     except (OSError, ElementTree.ParseError) as error:
         return [Outcome(what, FAILED, f"{output}\nleft no report: {error}")]
     if finished.returncode != 0 and not any(one.status == FAILED for one in outcomes):
-        no_tests = what in ("scripts", "corpus") and finished.returncode == 5
+        no_tests = what in ("scripts", "python", "corpus") and finished.returncode == 5
         if not no_tests:
             outcomes.append(Outcome(what, FAILED, f"{output}\n{finished.how()}"))
     return outcomes
@@ -206,5 +211,6 @@ RUN: dict[str, Callable[[Console, str | None], list[Outcome]]] = {
     "build": build_suite,
     "ctest": ctest_suite,
     "scripts": scripts_suite,
+    "python": python_suite,
     "corpus": corpus_suite,
 }

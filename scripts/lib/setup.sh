@@ -17,6 +17,7 @@ course_cache=$course_root/.cache
 course_venv=$course_root/.venv
 course_python=
 course_python_version='import sys; assert sys.version_info >= (3, 11)'
+course_python_headers='import sysconfig; open(sysconfig.get_path("include") + "/Python.h")'
 
 course_fail() {
   printf '%s: %s\n' "$course_command" "$1" >&2
@@ -147,7 +148,7 @@ course_probe_python() {
   course_python=
   if ! command -v python3 >/dev/null; then
     if [ "$course_tool" = test ]; then
-      course_miss 'Python (3.11 or newer) with venv' 'python3 python3-venv'
+      course_miss 'Python (3.11 or newer) with venv and headers' 'python3 python3-venv python3-dev'
     elif [ $course_help = yes ]; then
       course_miss 'Python (3.11 or newer)' python3
     else
@@ -176,6 +177,10 @@ course_probe_python() {
     else
       course_miss 'rich (a Python package)' python3-rich
     fi
+  fi
+  # The tests build the Python package.
+  if [ "$course_tool" = test ] && ! python3 -c "$course_python_headers" >/dev/null 2>&1; then
+    course_miss "Python's headers" python3-dev
   fi
 }
 

@@ -32,6 +32,7 @@ GRADE = ["g++", "cmake", "ninja-build", "libboost-context-dev", "libgtest-dev"]
 NEEDED = {"grade": [*GRADE, "python3", "python3-rich"]}
 NEEDED["bench"] = [*GRADE[:4], "libbenchmark-dev", GRADE[4], "python3", "python3-rich"]
 NEEDED["test"] = [*GRADE[:4], "libbenchmark-dev", GRADE[4], "python3", "python3-venv"]
+NEEDED["test"] += ["python3-dev"]
 
 STAND_INS = {
     "g++": """
@@ -52,6 +53,7 @@ esac
 case "$*" in
   *'import rich'*) has python3-rich ;;
   *'import venv'*) has python3-venv ;;
+  *Python.h*) has python3-dev ;;
   '-m venv '*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
   '-m pip '*) echo "$*" >>"$HERE/pip.log"; [ -z "${NO_NETWORK:-}" ] ;;
   */course_tools*) echo "started: $0 ${*:2} device=$COURSE_DEFAULT_DEVICE" ;;
