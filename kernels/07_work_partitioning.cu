@@ -186,7 +186,7 @@ __global__ void __launch_bounds__(kThreads, 2) partitioned_attention_kernel(
       float m_new = m[r];
       // TODO(07.3): the maximum of m and of the whole row of S, in all its lanes.   (~3 lines)
       // A lane has kCols of the row's Bc scores. The others with this row are those whose lane_id
-      // differs in bits 1 to 3, or to 4 if kLanes is 16; afterwards they all have the same m_new.
+      // differs only in bits 1 to 3, or 1 to 4 if kLanes is 16; afterwards all have the same m_new.
       (void)&m_new, (void)kAllLanes, (void)kLanes;  // delete this line
       // END(07.3)
       const float base = m_new == -INFINITY ? 0.0f : m_new;  // no key yet: (-inf) - (-inf) is NaN
