@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from course_tools import paths, processes
+from course_tools import bench_cuda, paths, processes
 from course_tools.cli import Parser
 from course_tools.errors import EXIT_FAILED, EXIT_OK, InternalError
 from course_tools.text import clean
@@ -88,9 +88,10 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument(
         "--device",
-        choices=["cpu"],
-        help="the ladder: what each lesson's solution moves and keeps, counted on the CPU device; "
-        "records it in notebooks/data and refreshes the README's table",
+        choices=["cpu", "cuda"],
+        help="the ladder. cpu: what each lesson's solution moves and keeps, counted on the CPU "
+        "device; cuda: time, TFLOP/s, memory beside PyTorch's, on a GPU. Records it in "
+        "notebooks/data and refreshes the tables in the texts",
     )
     parser.add_argument(
         "--claims",
@@ -98,7 +99,15 @@ def main(arguments: Sequence[str]) -> int:
         help="the famous claims about memory and traffic, each with a verdict, measured on the CPU "
         "device; records them and refreshes the README's table",
     )
+    bench_cuda.add_arguments(parser)
     options = parser.parse_args(arguments)
+    if options.device == "cuda":
+        if options.cpu_device or options.claims:
+            parser.error("--device cuda measures alone")
+        return bench_cuda.run(options)
+    for name in bench_cuda.ONLY_CUDA:
+        if getattr(options, name) is not None:
+            parser.error(f"--{name.replace('_', '-')} needs --device cuda")
     if not options.cpu_device and not options.claims and options.device is None:
         parser.print_help()
         return EXIT_OK

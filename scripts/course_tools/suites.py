@@ -80,7 +80,7 @@ def build_suite(console: Console, _: str | None) -> list[Outcome]:
     outcomes = [_build(console, device.CPU)]
     if not device.has_cuda_compiler():
         return [*outcomes, Outcome(device.CUDA, NOT_RUN, "there is no nvcc here")]
-    judges = ["runner", *(lesson.test for lesson in course.load())]
+    judges = ["runner", "gpu_bench", *(lesson.test for lesson in course.load())]
     return [*outcomes, _build(console, device.CUDA, [] if _has_gpu() else judges)]
 
 

@@ -70,7 +70,7 @@ course_read_arguments() {
   fi
   if [ "$course_tool" = grade ]; then
     course_device=${course_device:-$course_default}
-  else
+  elif [ "$course_tool" != bench ] || [ "$course_device" != cuda ]; then
     course_device=cpu
   fi
 }
@@ -115,7 +115,7 @@ course_probe_toolchain() {
     course_has_library boost/context/detail/fcontext.hpp libboost_context ||
       course_miss Boost.Context libboost-context-dev
   fi
-  if [ "$course_tool" != grade ]; then
+  if [ "$course_tool" != grade ] && [ "$course_device" != cuda ]; then
     course_has_library benchmark/benchmark.h libbenchmark ||
       course_miss 'Google Benchmark' libbenchmark-dev
   fi

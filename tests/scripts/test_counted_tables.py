@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from course_tools import counting, paths, tables
+from course_tools import counting, gpu_ladder, paths, tables
 from course_tools.errors import InternalError
 
 sys.path.insert(0, str(paths.ROOT / "scripts" / "figures"))
@@ -25,6 +25,7 @@ def test_the_text_shows_what_is_counted(lesson: str, name: str, table: Callable[
 
 def test_every_table_between_markers_is_written_by_a_script() -> None:
     written = {(lesson, name) for lesson, name, _ in TABLES} | {("01_naive", "workspace")}
+    written |= set(gpu_ladder.lesson_tables())
     marked = {
         (readme.parent.name, name)
         for readme in paths.LESSONS.glob("*/README.md")

@@ -211,6 +211,16 @@ def test_a_gpu_needs_no_boost(tmp_path: Path) -> None:
     assert machine.run("grade", "--device=cpu").returncode == 3
 
 
+def test_a_benchmark_on_a_gpu_needs_what_grading_needs(tmp_path: Path) -> None:
+    packages = [one for one in NEEDED["grade"] if one != "libboost-context-dev"]
+    machine = Machine(tmp_path, packages)
+    result = machine.run("bench", "--device", "cuda")
+    assert (result.returncode, result.stderr) == (0, "")
+    result = machine.run("bench", "--device", "cpu")
+    assert result.returncode == 3
+    assert "libboost-context-dev libbenchmark-dev" in result.stderr
+
+
 def test_the_gpu_is_the_default_where_one_answers(tmp_path: Path) -> None:
     machine = Machine(tmp_path, NEEDED["grade"])
     machine.tool("bin", "nvidia-smi", "echo 'GPU 0: a fast one'")

@@ -1,0 +1,247 @@
+"""Draws what scripts/bench --device cuda has recorded: memory, speed, and the ladder.
+
+Usage: python scripts/figures/ladder_cuda.py [--record FILE] [--out DIR]   (needs matplotlib)
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from card import BLUE, GREEN, GREY, INK, ORANGE, ROOT, SKY, VERMILION, card, save
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from course_tools import gpu_ladder, records
+from course_tools.gpu_pytorch import TITLES
+from course_tools.tables import KIB, size_text
+
+# Colour, marker and line of a kernel; the marker tells apart what the colour does not.
+STYLES = {
+    "01": (VERMILION, "o", "-"),
+    "02": (ORANGE, "s", "-"),
+    "03": (SKY, "^", "-"),
+    "04": (BLUE, "v", "-"),
+    "05": (GREEN, "D", "-"),
+    "06": (BLUE, "P", "-"),
+    "07": (INK, "*", "-"),
+    "pytorch_math": (GREY, "x", "--"),
+    "pytorch_efficient": (GREY, "+", ":"),
+}
+FAST = (VERMILION, "h", "-")  # a second file of a lesson
+SMALLEST = 2**7  # bytes; where 0 is drawn on an axis that has none
+
+Entries = list[dict]
+
+
+def name_of(kernel: str) -> str:
+    return TITLES.get(kernel, kernel.replace("_", " "))
+
+
+def style(kernel: str) -> tuple[str, str, str]:
+    if kernel in STYLES:
+        return STYLES[kernel]
+    return FAST if kernel.endswith("_fast") else STYLES.get(kernel[:2], (INK, ".", "-"))
+
+
+def chosen(section: dict, direction: str, **values: object) -> dict[str, Entries]:
+    """The entries of each kernel, in the order of the record."""
+    found: dict[str, Entries] = {}
+    for one in section["entries"]:
+        if one["direction"] == direction and all(one[key] == values[key] for key in values):
+            found.setdefault(one["kernel"], []).append(one)
+    return found
+
+
+def panel(figure: Figure, place: tuple[float, float, float, float], title: str) -> Axes:
+    axes = figure.add_axes(place)
+    axes.patch.set_alpha(0)
+    axes.set_title(title, size=11, loc="left", weight="bold")
+    axes.grid(visible=True, color="#e4e7eb", linewidth=0.8)
+    axes.set_axisbelow(True)
+    return axes
+
+
+def lengths(axes: Axes, entries: Entries) -> None:
+    """N along x, doubling from tick to tick."""
+    axes.set_xscale("log", base=2)
+    ticks = sorted({one["seq_len"] for one in entries})
+    every = ticks[:: 2 if len(ticks) > 6 else 1]
+    axes.set_xticks(every, [f"{n // KIB}k" if n >= KIB else str(n) for n in every])
+    axes.set_xlabel("sequence length N (one head, d = 128)")
+
+
+def footnote(figure: Figure, section: dict) -> None:
+    figure.text(0.02, 0.02, gpu_ladder.conditions(section), size=7.5, color=GREY)
+
+
+def draw_memory(section: dict, path: Path) -> None:
+    """Extra memory against N, and where it is refused."""
+    figure = card(9.6, 5)
+    for n, direction in enumerate(("forward", "backward")):
+        axes = panel(figure, (0.085 + 0.485 * n, 0.2, 0.4, 0.68), f"{direction} pass: extra memory")
+        found = chosen(section, direction)
+        same: dict[tuple, list[str]] = {}
+        for kernel, entries in found.items():
+            points = tuple(
+                (one["seq_len"], one["extra_bytes"]) for one in entries if one["outcome"] == "timed"
+            )
+            same.setdefault(points, []).append(kernel)
+        for points, kernels in same.items():
+            color, marker, line = style(kernels[0])
+            if points:
+                axes.plot(
+                    [n for n, _ in points],
+                    [max(size, SMALLEST) for _, size in points],
+                    color=color,
+                    marker=marker,
+                    linestyle=line,
+                    markersize=6,
+                    label=together(kernels),
+                )
+            for one in (one for kernel in kernels for one in found[kernel]):
+                if one["outcome"] == "out of memory" and one["asked_bytes"]:
+                    size = one["asked_bytes"] + one.get("held_bytes", 0)
+                    axes.plot(one["seq_len"], size, "X", color=color, markersize=11, mec=INK)
+        everything = [one for entries in found.values() for one in entries]
+        lengths(axes, everything)
+        bytes_axis(axes, everything)
+    figure.text(0.02, 0.065, "Large X: refused, at the size that it would have had.", size=9)
+    footnote(figure, section)
+    save(figure, path)
+
+
+def together(kernels: list[str]) -> str:
+    """One label for kernels whose points are the same."""
+    numbers = [kernel[:2] if kernel[:2].isdigit() else name_of(kernel) for kernel in kernels]
+    unique = len(kernels) > 1 and len(set(numbers)) == len(numbers)
+    return ", ".join(numbers if unique else map(name_of, kernels))
+
+
+def bytes_axis(axes: Axes, entries: Entries) -> None:
+    axes.set_yscale("log", base=2)
+    sizes = [one.get("extra_bytes", one.get("asked_bytes", 0)) for one in entries]
+    top = max([*sizes, KIB]).bit_length()
+    ticks = [2**e for e in range(10, top + 1, 5)]
+    labels = [size_text(tick) for tick in ticks]
+    if 0 in sizes:
+        ticks, labels = [SMALLEST, *ticks], ["0 B", *labels]
+    axes.set_yticks(ticks, labels)
+    axes.set_ylim(SMALLEST / 2, 2 ** (top + 1))
+    axes.legend(fontsize=8, frameon=False, loc="upper left")
+
+
+def draw_speed(section: dict, path: Path) -> None:
+    """TFLOP/s against N beside the rate of cuBLAS."""
+    figure = card(9.6, 5)
+    ceiling = section["cublas"].get("tflops")
+    for n, direction in enumerate(("forward", "backward")):
+        axes = panel(figure, (0.075 + 0.485 * n, 0.2, 0.41, 0.68), f"{direction} pass: TFLOP/s")
+        found = chosen(section, direction)
+        for kernel, entries in found.items():
+            timed = [one for one in entries if one["outcome"] == "timed"]
+            color, marker, line = style(kernel)
+            if timed:
+                axes.plot(
+                    [one["seq_len"] for one in timed],
+                    [one["tflops"] for one in timed],
+                    color=color,
+                    marker=marker,
+                    linestyle=line,
+                    markersize=6,
+                    label=name_of(kernel),
+                )
+        axes.set_yscale("log")
+        axes.set_ylim(bottom=axes.get_ylim()[0] / 4)  # room for the legend
+        lengths(axes, [one for entries in found.values() for one in entries])
+        if ceiling:
+            axes.axhline(ceiling, color=INK, linewidth=1, linestyle=(0, (6, 3)))
+            axes.text(
+                0.99,
+                ceiling * 1.05,
+                f"cuBLAS SGEMM {ceiling:.1f}",
+                size=8,
+                ha="right",
+                transform=axes.get_yaxis_transform(),
+            )
+            axes.set_ylim(top=ceiling * 1.7)
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.legend(fontsize=7.5, frameon=False, loc="lower right", ncols=2)
+    footnote(figure, section)
+    save(figure, path)
+
+
+def draw_ladder(section: dict, path: Path) -> None:
+    """The steps at B4 H16 N4096, full attention, in % of cuBLAS, PyTorch's as lines."""
+    figure = card(9.6, 5.2)
+    figure.text(
+        0.02, 0.935, "B = 4, H = 16, N = 4,096, full: % of cuBLAS float32", size=12.5, weight="bold"
+    )
+    panels: dict[Axes, float] = {}  # and what is highest in it
+    widths = {"forward": (0.075, 0.55), "backward": (0.7, 0.28)}
+    for direction, (left, width) in widths.items():
+        axes = panel(figure, (left, 0.24, width, 0.61), f"{direction} pass")
+        found = chosen(section, direction, causal=False)
+        steps = [kernel for kernel in found if kernel not in TITLES]
+        highest = 0.0
+        for n, (d, color, hatch) in enumerate(((64, BLUE, ""), (128, ORANGE, "//"))):
+            shares = [share(found[kernel], d) for kernel in steps]
+            places = [step + (n - 0.5) * 0.4 for step in range(len(steps))]
+            bars = axes.bar(
+                places, shares, 0.38, color=color, hatch=hatch, edgecolor="white", label=f"d = {d}"
+            )
+            texts = [f"{value:.3g}" if value else "-" for value in shares]
+            axes.bar_label(bars, texts, size=7.5, padding=1)
+            highest = max([highest, *shares])
+            for kernel, line in (("pytorch_math", "--"), ("pytorch_efficient", ":")):
+                value = share(found.get(kernel, []), d)
+                if value:
+                    label = f"{TITLES[kernel]}, d = {d}"
+                    axes.axhline(value, color=color, linestyle=line, linewidth=1.7, label=label)
+                    highest = max(highest, value)
+        axes.set_xticks(range(len(steps)), [label_of(kernel) for kernel in steps], size=8.5)
+        panels[axes] = highest
+        if direction == "forward":
+            axes.set_ylabel("% of cuBLAS")
+            axes.legend(fontsize=7.5, frameon=False, loc="upper left", ncols=2)
+    for axes in panels:
+        axes.set_ylim(0, 1.35 * max(*panels.values(), 1.0))
+    footnote(figure, section)
+    save(figure, path)
+
+
+def label_of(kernel: str) -> str:
+    """The number above the words, a word a line."""
+    return kernel.replace("_", "\n")
+
+
+def share(entries: Entries, d: int) -> float:
+    """% of cuBLAS, 0 for what has not been timed."""
+    values = [100 * one.get("share_of_cublas", 0) for one in entries if one["head_dim"] == d]
+    return values[0] if values else 0.0
+
+
+FIGURES = (
+    ("memory", "gpu_memory.svg", draw_memory),
+    ("memory", "gpu_speed.svg", draw_speed),
+    ("speed", "gpu_ladder.svg", draw_ladder),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--record", type=Path, default=gpu_ladder.RECORD, help="another record")
+    parser.add_argument("--out", type=Path, help="draw into this folder instead")
+    options = parser.parse_args()
+    record = records.read(options.record)
+    folder = options.out or ROOT / "lessons" / "figures"
+    for section, name, draw in FIGURES:
+        if section in record:
+            draw(record[section], folder / name)
+
+
+if __name__ == "__main__":
+    main()
