@@ -78,7 +78,7 @@ def footnote(figure: Figure, section: dict) -> None:
     figure.text(0.02, 0.02, gpu_ladder.conditions(section), size=7.5, color=GREY)
 
 
-def draw_memory(section: dict, path: Path) -> None:
+def memory(section: dict) -> Figure:
     """Extra memory against N, and where it is refused."""
     figure = card(9.6, 5)
     for n, direction in enumerate(("forward", "backward")):
@@ -111,7 +111,7 @@ def draw_memory(section: dict, path: Path) -> None:
         bytes_axis(axes, everything)
     figure.text(0.02, 0.065, "Large X: refused, at the size that it would have had.", size=9)
     footnote(figure, section)
-    save(figure, path)
+    return figure
 
 
 def together(kernels: list[str]) -> str:
@@ -134,7 +134,7 @@ def bytes_axis(axes: Axes, entries: Entries) -> None:
     axes.legend(fontsize=8, frameon=False, loc="upper left")
 
 
-def draw_speed(section: dict, path: Path) -> None:
+def speed(section: dict) -> Figure:
     """TFLOP/s against N beside the rate of cuBLAS."""
     figure = card(9.6, 5)
     ceiling = section["cublas"].get("tflops")
@@ -171,10 +171,10 @@ def draw_speed(section: dict, path: Path) -> None:
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.legend(fontsize=7.5, frameon=False, loc="lower right", ncols=2)
     footnote(figure, section)
-    save(figure, path)
+    return figure
 
 
-def draw_ladder(section: dict, path: Path) -> None:
+def ladder(section: dict) -> Figure:
     """The steps at B4 H16 N4096, full attention, in % of cuBLAS, PyTorch's as lines."""
     figure = card(9.6, 5.2)
     figure.text(
@@ -210,7 +210,7 @@ def draw_ladder(section: dict, path: Path) -> None:
     for axes in panels:
         axes.set_ylim(0, 1.35 * max(*panels.values(), 1.0))
     footnote(figure, section)
-    save(figure, path)
+    return figure
 
 
 def label_of(kernel: str) -> str:
@@ -225,9 +225,9 @@ def share(entries: Entries, d: int) -> float:
 
 
 FIGURES = (
-    ("memory", "gpu_memory.svg", draw_memory),
-    ("memory", "gpu_speed.svg", draw_speed),
-    ("speed", "gpu_ladder.svg", draw_ladder),
+    ("memory", "gpu_memory.svg", memory),
+    ("memory", "gpu_speed.svg", speed),
+    ("speed", "gpu_ladder.svg", ladder),
 )
 
 
@@ -240,7 +240,7 @@ def main() -> None:
     folder = options.out or ROOT / "lessons" / "figures"
     for section, name, draw in FIGURES:
         if section in record:
-            draw(record[section], folder / name)
+            save(draw(record[section]), folder / name)
 
 
 if __name__ == "__main__":
