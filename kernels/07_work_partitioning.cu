@@ -74,13 +74,13 @@ struct Rows {
   static constexpr int kAtOnce = kThreads * kWidth / 32;          // rows
   static constexpr int kPieces = kTileRows / kAtOnce * (D / 32);  // of a thread
   Vec piece[kPieces];
-
   __device__ static int row(int i) { return i / (D / 32) * kAtOnce + threadIdx.x * kWidth / 32; }
   __device__ static int col(int i) { return i % (D / 32) * 32 + threadIdx.x * kWidth % 32; }
 
   // What lies behind row n or column d becomes zeros.
   __device__ void fetch(const float* rows, int n, int d) {
     rows += row(0) * d;
+#pragma unroll
     for (int i = 0; i < kPieces; ++i) {
       piece[i] = Vec{};
       if (row(i) < n && col(i) < d) piece[i] = *reinterpret_cast<const Vec*>(rows + col(i));
@@ -133,8 +133,9 @@ __global__ void __launch_bounds__(kThreads, 2) partitioned_attention_kernel(
   // TODO(07.1): which tile, which head, which key/value head.   (~3 lines)
   // blockIdx.x counts the T_r tiles of head 0, then those of head 1, and so on, each head's tiles
   // from the last one to the first. heads_per_kv_head query heads in a row share a key/value head.
-  (void)&tile, (void)&head, (void)&kv_head;          // delete this line
-  (void)T_r, (void)heads_per_kv_head;                // and this one
+  (void)&tile, (void)&head, (void)&kv_head;  // delete this line
+  (void)T_r, (void)heads_per_kv_head;        // and this one
+  // END(07.1)
   const int64_t q0 = tile * Br;                      // the first query of the block
   const int64_t warp_q0 = q0 + warp_id * kWarpRows;  // and of this warp
   const bool has_queries = warp_q0 < N_q;            // else the warp helps to load tiles, no more
@@ -169,9 +170,9 @@ __global__ void __launch_bounds__(kThreads, 2) partitioned_attention_kernel(
         // q_reg[r] is that of row warp_id * kWarpRows + row(r) of Q, k_reg[c] that of row col(c) of
         // K, four at a time by read_four. A line of Q_smem is Br floats, one of K_smem Bc; where a
         // row stands in it place<Br>(k, ...) and place<Bc>(k, ...) tell.
-        (void)&s_reg, (void)&q_reg, (void)&k_reg;                  // delete this line
-        (void)row, (void)col, (void)&read_four<kRows>;             // and this one
-        (void)&place<Br>, (void)&add_outer_product<kRows, kCols>;  // and this one
+        (void)&s_reg, (void)&q_reg, (void)&k_reg;  // delete this line
+        (void)K_smem, (void)row, (void)col;        // and this one
+        // END(07.2)
       }
     if (j0 + Bc > keys(warp_q0))  // only a tile at the diagonal, or the ragged last one
       for (int r = 0; r < kRows; ++r) {
@@ -186,7 +187,8 @@ __global__ void __launch_bounds__(kThreads, 2) partitioned_attention_kernel(
       // TODO(07.3): the maximum of m and of the whole row of S, in all its lanes.   (~3 lines)
       // A lane has kCols of the row's Bc scores. The others with this row are those whose lane_id
       // differs in bits 1 to 3, or to 4 if kLanes is 16; afterwards they all have the same m_new.
-      (void)&m_new, (void)kAllLanes, (void)kLanes;           // delete this line
+      (void)&m_new, (void)kAllLanes, (void)kLanes;  // delete this line
+      // END(07.3)
       const float base = m_new == -INFINITY ? 0.0f : m_new;  // no key yet: (-inf) - (-inf) is NaN
       const float drop = m[r] - base;  // outside of the choice, or m would lie in local memory
       exponent = col_group == r ? drop : exponent;
@@ -223,6 +225,7 @@ __global__ void __launch_bounds__(kThreads, 2) partitioned_attention_kernel(
         // p_reg[r] is that of row row(r) of this warp's P_smem, lines of kWarpRows floats placed
         // like those of Q; v_reg[t] that of column col(t) of V_smem, lines of D floats in order.
         (void)&o_reg, (void)&p_reg, (void)&v_reg, (void)P_smem;  // delete this line
+        // END(07.4)
       }
   }
 

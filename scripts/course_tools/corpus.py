@@ -11,20 +11,36 @@ and of a file in tests/corpus/valid/NN_name/ the line
 
 `fails` names the check that must fail and the kind of failure, or kinds with " | " between them;
 `survives` names checks that must pass all the same. Both may come again, or list several names.
+
+A GPU does not see every access, so that a mistake may show there in another check, or not at all:
+
+    // corpus: on a GPU fails safety (out of bounds)
+    // corpus: on a GPU survives launches
+    // corpus: on a GPU passes: racecheck looks at shared memory only
+
+The first two take the place of all lines without "on a GPU"; the third, with its reason, says that the
+checks of `fails` pass there. A check that only the CPU device can make is NOT RUN on a GPU: that needs
+no line.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from course_tools import paths
+from course_tools import device, paths
 from course_tools.errors import InternalError
-from course_tools.results import FAIL, NOT_RUN, PASS, LessonResult
+from course_tools.results import FAIL, NOT_RUN, PASS, CheckResult, LessonResult
 
 FOLDERS = ("mutants", "valid")
 _FAILS = re.compile(r"fails (\w+) \(([^()]+)\)$")
 _SURVIVES = re.compile(r"survives (\w+(?:,? \w+)*)$")
+_ON_GPU = "on a GPU "
+_PASSES_BECAUSE = re.compile(r"passes: (.+)$")
+# What the judge says of a check that it cannot make on a GPU.
+_NOT_ON_GPU = re.compile(r"CPU device")
+# Checks of a student's kernels against each other: a file of the corpus has nothing beside it.
+_NEEDS_OTHER_FILES = {"speed"}
 
 
 class BadHeader(InternalError):
@@ -32,16 +48,36 @@ class BadHeader(InternalError):
 
 
 @dataclass(frozen=True)
+class Expected:
+    """What one device must find in a file."""
+
+    fails: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # check -> kinds
+    survives: tuple[str, ...] = ()
+    unseen: str = ""  # why this device finds nothing in the checks of `fails`
+
+
+@dataclass(frozen=True)
 class Entry:
     path: Path
     lesson: str
-    fails: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # check -> kinds
+    fails: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     survives: tuple[str, ...] = ()
+    unseen: str = ""
+    on_gpu: Expected | None = None  # None: the same
 
     @property
     def checks(self) -> tuple[str, ...]:
         """Those that the header is about; none, which stands for all, where all have to pass."""
         return (*self.fails, *self.survives)
+
+    def graded_on(self, device_name: str) -> "Entry":
+        """The same entry, with what is expected on this device."""
+        if device_name == device.CPU or self.on_gpu is None:
+            return self
+        expected = self.on_gpu
+        return replace(
+            self, fails=expected.fails, survives=expected.survives, unseen=expected.unseen
+        )
 
 
 def files() -> list[Path]:
@@ -55,8 +91,7 @@ def read(path: Path) -> Entry:
         return BadHeader(f"{paths.shown(path)}: {what}")
 
     passes = False
-    fails: dict[str, tuple[str, ...]] = {}
-    survives: list[str] = []
+    here, on_gpu = _Claims(), _Claims()
     for line in path.read_text(encoding="utf-8").splitlines():
         if not line.startswith("//"):
             break
@@ -66,18 +101,72 @@ def read(path: Path) -> Entry:
             continue
         if claim == "passes":
             passes = True
-        elif found := _FAILS.match(claim):
-            fails[found[1]] = tuple(kind.strip() for kind in found[2].split("|"))
-        elif found := _SURVIVES.match(claim):
-            survives += found[1].replace(",", " ").split()
-        else:
+        elif claim.startswith(_ON_GPU):
+            if not on_gpu.understands(claim.removeprefix(_ON_GPU), may_be_unseen=True):
+                raise bad(f"not understood: {line}")
+        elif not here.understands(claim):
             raise bad(f"not understood: {line}")
     is_mutant = path.parents[1].name == "mutants"
-    if is_mutant and (passes or not fails):
+    if is_mutant and (passes or not here.fails):
         raise bad('a mutant needs "// corpus: fails CHECK (KIND)" in its first comment')
-    if not is_mutant and (not passes or fails or survives):
+    if not is_mutant and (not passes or here.any or on_gpu.any):
         raise bad('a valid kernel needs "// corpus: passes", and only that, in its first comment')
-    return Entry(path, path.parent.name, fails, tuple(survives))
+    entry = Entry(path, path.parent.name, here.fails, tuple(here.survives))
+    if not on_gpu.any:
+        return entry
+    if on_gpu.unseen:
+        if on_gpu.fails or on_gpu.survives:
+            raise bad('"on a GPU passes" stands alone')
+        return replace(entry, on_gpu=Expected(entry.fails, (), on_gpu.unseen))
+    if not on_gpu.fails:
+        raise bad('"on a GPU survives" needs "on a GPU fails"')
+    return replace(entry, on_gpu=Expected(on_gpu.fails, tuple(on_gpu.survives)))
+
+
+class _Claims:
+    """The lines of a header about one device."""
+
+    def __init__(self) -> None:
+        self.fails: dict[str, tuple[str, ...]] = {}
+        self.survives: list[str] = []
+        self.unseen = ""
+
+    @property
+    def any(self) -> bool:
+        return bool(self.fails or self.survives or self.unseen)
+
+    def understands(self, claim: str, may_be_unseen: bool = False) -> bool:
+        if found := _FAILS.match(claim):
+            self.fails[found[1]] = tuple(kind.strip() for kind in found[2].split("|"))
+        elif found := _SURVIVES.match(claim):
+            self.survives += found[1].replace(",", " ").split()
+        elif may_be_unseen and (found := _PASSES_BECAUSE.match(claim)):
+            self.unseen = found[1]
+        else:
+            return False
+        return True
+
+
+def only_on_cpu(entry: Entry, result: LessonResult) -> str:
+    """Why a GPU cannot see the mistake of a file, "" if it can."""
+    if entry.unseen:
+        return entry.unseen
+    judged = {check.check: check for check in result.checks}
+    reasons = [_reason_on_gpu(judged[name]) for name in entry.fails if name in judged]
+    return reasons[0] if reasons and all(reasons) else ""
+
+
+def _reason_on_gpu(check: CheckResult) -> str:
+    """The judge's reason for not making a check on a GPU, "" if it is another one."""
+    is_gpus = check.verdict == NOT_RUN and _NOT_ON_GPU.search(check.message)
+    return check.message.split("\n")[0] if is_gpus else ""
+
+
+def _may_be_left_out(check: CheckResult) -> bool:
+    """Whether a kernel may go without this check and still be called right."""
+    if check.verdict != NOT_RUN or check.check == "safety":
+        return False
+    return check.max_points == 0 or check.check in _NEEDS_OTHER_FILES
 
 
 def problems(entry: Entry, result: LessonResult) -> list[str]:
@@ -90,11 +179,23 @@ def problems(entry: Entry, result: LessonResult) -> list[str]:
         return [
             f"{check.check}: {check.verdict} {check.kind}, must be PASS: {check.message}"
             for check in result.checks
-            if check.verdict != PASS and (check.verdict != NOT_RUN or check.max_points)
+            if check.verdict != PASS and not _may_be_left_out(check)
         ]
-    found = [] if result.verdict == FAIL else [f"the lesson is {result.verdict}, must be FAIL"]
+    if entry.unseen:
+        return [
+            f"{name}: {checks[name].verdict} {checks[name].kind}, must be PASS here: "
+            f"{checks[name].message}"
+            for name in entry.fails
+            if checks[name].verdict != PASS and not _reason_on_gpu(checks[name])
+        ]
+    unseen = [name for name in entry.fails if _reason_on_gpu(checks[name])]
+    found = []
+    if result.verdict != FAIL and len(unseen) < len(entry.fails):
+        found.append(f"the lesson is {result.verdict}, must be FAIL")
     for name, kinds in entry.fails.items():
         check = checks[name]
+        if name in unseen:
+            continue
         if check.verdict != FAIL or check.kind not in kinds:
             wanted = " or ".join(kinds)
             found.append(
@@ -102,7 +203,7 @@ def problems(entry: Entry, result: LessonResult) -> list[str]:
             )
     for name in entry.survives:
         check = checks[name]
-        if check.verdict != PASS:
+        if check.verdict != PASS and not _reason_on_gpu(check):
             found.append(f"{name}: {check.verdict} {check.kind}, must survive: {check.message}")
     if found:
         failed = ", ".join(f"{one.check} ({one.kind})" for one in result.of(FAIL))

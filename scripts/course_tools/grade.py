@@ -14,6 +14,9 @@ from course_tools.errors import SetupError, UsageError
 # For tests of this script: a folder with the judges to run; nothing is built.
 JUDGE_DIR = "COURSE_JUDGE_DIR"
 
+# On a GPU a process takes a third of a second to start. With four checks a lesson still has several of them.
+CHECKS_PER_PROCESS = {devices.CPU: 1, devices.CUDA: 4}
+
 EPILOG = """\
 exit status: 0 every check passed, 1 something failed or is not started, 2 wrong command line,
 3 internal error (never the fault of the kernel)
@@ -35,7 +38,10 @@ def main(arguments: Sequence[str]) -> int:
     lessons = [one.graded_on(device) for one in lessons]
     tasks = [
         judge.Task(
-            one, _source(options, one), tuple(name for name in options.check if name in one.points)
+            one,
+            _source(options, one),
+            tuple(name for name in options.check if name in one.points),
+            CHECKS_PER_PROCESS[device],
         )
         for one in lessons
     ]

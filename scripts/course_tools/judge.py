@@ -24,6 +24,9 @@ from course_tools.text import clean, clean_line
 
 TIME_LIMIT_S = 3600  # a backstop: the judge has time limits of its own
 USAGE_STATUS = 2
+# The folder in which judges that run together keep what one does for all: on a GPU, the proof that
+# compute-sanitizer works, and the locks on the GPU's memory.
+SHARED_DIR = "COURSE_SHARED_DIR"
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class Task:
     lesson: Lesson
     source: Path
     checks: tuple[str, ...] = ()  # these and what they depend on; empty for all
+    checks_per_process: int = 1  # on a GPU, where a process takes long to start
 
     @property
     def expected(self) -> list[str]:
@@ -44,6 +48,10 @@ OnCheck = Callable[[Task, str, str], None]  # task, check, the judge's line abou
 OnLine = Callable[[Task, str], None]
 
 
+def no_line(task: Task, line: str) -> None:
+    """Shows nothing of what a judge prints."""
+
+
 def grade(
     tasks: Sequence[Task],
     bin_dir: Path,
@@ -51,7 +59,7 @@ def grade(
     seed: int,
     jobs: int = 1,
     on_check: OnCheck = lambda task, check, line: None,
-    on_line: OnLine = lambda task, line: None,
+    on_line: OnLine = no_line,
     tick: Callable[[], None] = lambda: None,
 ) -> list[LessonResult]:
     """Grades every task; a judge that fails spoils its own lesson only."""
@@ -68,7 +76,7 @@ def grade(
             processes.Command(
                 _arguments(task, bin_dir, device, seed, report),
                 cwd=paths.ROOT,
-                env={"TMPDIR": scratch},
+                env={"TMPDIR": scratch, SHARED_DIR: scratch},
                 time_limit_s=TIME_LIMIT_S,
             )
             for task, report in zip(tasks, reports, strict=True)
@@ -81,6 +89,7 @@ def grade(
 
 
 def _arguments(task: Task, bin_dir: Path, device: str, seed: int, report: Path) -> list[str]:
+    sharing = task.checks_per_process
     return [
         str(bin_dir / task.lesson.test),
         f"--source={paths.shown(task.source)}",
@@ -88,6 +97,7 @@ def _arguments(task: Task, bin_dir: Path, device: str, seed: int, report: Path) 
         f"--seed={seed:#x}",
         f"--stub-sha256={task.lesson.stub_sha256}",
         *(f"--check={check}" for check in task.checks),
+        *([f"--checks-per-process={sharing}"] if sharing > 1 else []),
         f"--gtest_output=json:{report}",
     ]
 

@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from course_tools import paths
+from course_tools.errors import InternalError
+
 KIB, MIB, GIB = 2**10, 2**20, 2**30
 
 
@@ -28,7 +31,10 @@ def _row(cells: Iterable[str]) -> str:
 def _split(readme: Path, name: str) -> tuple[str, str, str]:
     """The text up to the table, with its marker, the table, and the rest."""
     begin, end = f"<!-- table: {name} -->", f"<!-- end: {name} -->"
-    before, rest = readme.read_text(encoding="utf-8").split(begin)
+    text = readme.read_text(encoding="utf-8")
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(end) < text.index(begin):
+        raise InternalError(f"{paths.shown(readme)} needs the lines {begin} and {end}, once each")
+    before, rest = text.split(begin)
     table, after = rest.split(end)
     return before + begin, table.strip(), end + after
 

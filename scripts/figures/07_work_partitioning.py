@@ -43,13 +43,14 @@ def rectangle(
 
 
 def draw_rectangles(path: Path) -> None:
-    """What a thread loads for 32 products of S: as a row, as a rectangle."""
+    """What a thread loads for 64 products of S: as a row, as a rectangle."""
     figure = card(8, 4.2)
     axes = drawing(figure, 800, 420)
-    axes.text(24, 384, "32 products: what one thread loads for them", size=13.5, weight="bold")
-    cell, top = 19, 302
+    axes.text(24, 384, "64 products: what one thread loads for them", size=13.5, weight="bold")
 
-    def tile(left: float, rows: int, columns: int, q_is_loaded: bool) -> int:
+    def tile(
+        left: float, top: float, cell: float, rows: int, columns: int, q_is_loaded: bool
+    ) -> int:
         """S below K and right of Q; returns how many floats come from shared memory."""
         filled = {(r, c): SKY for r in range(rows) for c in range(columns)}
         grid(axes, left, top, rows, columns, cell, filled)
@@ -58,16 +59,15 @@ def draw_rectangles(path: Path) -> None:
         grid(axes, left - cell - 8, top, rows, 1, cell, {(r, 0): q_color for r in range(rows)})
         return columns + (rows if q_is_loaded else 0)
 
-    axes.text(24, 350, "lesson 05: 1 query, 32 keys", size=11.5, weight="bold")
-    loaded = tile(60, 1, 32, False)
-    axes.text(60, 262, f"{loaded} floats for 32 products:", size=11)
-    axes.text(262, 262, f"{4 * loaded / 32:g} bytes per multiply-add", size=11, weight="bold")
+    axes.text(24, 350, "lesson 05: 1 query, 64 keys", size=11.5, weight="bold")
+    loaded = tile(60, 306, 11, 1, 64, False)
+    axes.text(60, 272, f"{loaded} floats for 64 products:", size=11)
+    axes.text(262, 272, f"{4 * loaded / 64:g} bytes per multiply-add", size=11, weight="bold")
 
-    axes.text(24, 228, "lesson 07: 8 queries, 4 keys", size=11.5, weight="bold")
-    top = 180
-    loaded = tile(60, 8, 4, True)
-    axes.text(170, 62, f"{loaded} floats for 32 products:", size=11)
-    axes.text(372, 62, f"{4 * loaded / 32:g} bytes per multiply-add", size=11, weight="bold")
+    axes.text(24, 232, "lesson 07: 8 queries, 8 keys", size=11.5, weight="bold")
+    loaded = tile(60, 188, 16, 8, 8, True)
+    axes.text(60, 34, f"{loaded} floats for 64 products:", size=11)
+    axes.text(262, 34, f"{4 * loaded / 64:g} byte per multiply-add", size=11, weight="bold")
     legend = [
         (ORANGE, "loaded from shared memory, for one k"),
         (SKY, "a product q k, added to s in a register"),
@@ -75,8 +75,8 @@ def draw_rectangles(path: Path) -> None:
     ]
     for n, (color, text) in enumerate(legend):
         y = 172 - 27 * n
-        rectangle(axes, 340, y, 19, 19, color)
-        axes.text(370, y + 5, text, size=10.5)
+        rectangle(axes, 340, y, 16, 16, color)
+        axes.text(370, y + 4, text, size=10.5)
     save(figure, path)
 
 

@@ -262,18 +262,32 @@ def partitioned() -> str:
     )
 
 
+def owned_by_a_thread(counts: Counts, shape: Shape) -> tuple[int, int, int]:
+    """Rows, columns of S and columns of O of a thread of lesson 07: those whose loads were counted."""
+    warp_rows = shape.seq_len_q // counts.blocks // 4
+    for height in (4, 8):
+        lanes = 32 * height // warp_rows  # that share a row
+        widths = (64 // lanes, shape.head_dim // lanes)
+        if (
+            loaded_per_multiply_add(counts, shape)
+            == f"{sum(2 / height + 2 / w for w in widths):.4g}"
+        ):
+            return height, *widths
+    raise ValueError(f"d = {shape.head_dim}: no rectangles load what was counted")
+
+
 def rectangles() -> str:
     """Lesson 07: what the head dimension makes of the rectangles."""
     rows = []
     for d in (32, 64, 96, 128):
         shape = Shape(256, 256, d)
         counts = count("07_work_partitioning", shape)
-        height = shape.seq_len_q // counts.blocks // 16  # rows of a thread; a warp has four of them
+        height, of_s, of_o = owned_by_a_thread(counts, shape)
         rows.append(
             [
                 f"{d}",
-                f"{height} x 4",
-                f"{height} x {d // 8}",
+                f"{height} x {of_s}",
+                f"{height} x {of_o}",
                 loaded_per_multiply_add(counts, shape),
                 passes_per_cycle(counts, shape),
                 f"{counts.shared_stores.bytes / scores(shape):.3g}",

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <numeric>
 #include <utility>
 
 #include "bound.h"
@@ -302,19 +303,21 @@ void Check::memory_grows_at_most(const Case& shape, Growth most) {
   fail(largest, "memory", details);
 }
 
-// A call of which only the last blocks run. NotRun if that cannot be done with this kernel.
-Answer Check::call_sampled(const Problem& problem, Ask ask) {
-  if (!on_cpu())
-    not_run("running only the last blocks of a launch is possible on the CPU device only");
+// A call whose last rows are looked at. On the CPU device only the last blocks run; NotRun if that cannot be done with
+// this kernel. A GPU runs all of them.
+Answer Check::call_for_last_rows(const Problem& problem, Ask ask) {
   constexpr std::uint64_t kMostBytes = std::uint64_t{64} << 30;
-  ask.sample_blocks = true;
+  ask.sample_blocks = on_cpu();
+  if (!on_cpu()) memory_share_.emplace(shared_directory(workshop_.directory), is_backward());
   const Answer answer = [&] {
     try {
       return call(problem, ask);
     } catch (const Failure& failure) {
       // A block may wait for another one, or do the work of all.
       if (failure.kind == "hang")
-        not_run("the last blocks of the launch do not end without the others");
+        not_run(
+            on_cpu() ? "the last blocks of the launch do not end without the others"
+                     : "so large a problem takes too long: " + failure.details);
       throw;
     }
   }();
@@ -322,6 +325,7 @@ Answer Check::call_sampled(const Problem& problem, Ask ask) {
   if (reply.failed_bytes > 0 && reply.failed_bytes < kMostBytes)
     not_run("this machine cannot reserve " + bytes_words(reply.failed_bytes));
   examine_errors(problem.shape, answer);
+  if (!on_cpu()) return answer;
   // The kernels of a backward pass hand over what belongs to one head, which their last blocks work on together.
   if (reply.launches != 1 && !is_backward())
     not_run(format(
@@ -336,13 +340,21 @@ Answer Check::call_sampled(const Problem& problem, Ask ask) {
 
 void Check::last_rows(const Case& shape) {
   const Problem problem = draw_next(shape);
-  const Answer answer = call_sampled(problem, {});
-  // Of the rows that were written, those whose scores lie beyond the 2^31st.
-  const std::vector<std::int64_t> rows =
-      written_rows(shape, answer, (std::int64_t{1} << 31) / shape.N_k + 1);
+  const Answer answer = call_for_last_rows(problem, {});
+  // Of the rows that were to be written, those whose scores lie beyond the 2^31st.
+  const std::int64_t first = (std::int64_t{1} << 31) / shape.N_k + 1;
+  std::vector<std::int64_t> rows;
+  if (on_cpu()) {
+    rows = written_rows(shape, answer, first);
+  } else {
+    rows.resize(shape.rows() - first);
+    std::iota(rows.begin(), rows.end(), first);
+  }
   if (rows.empty()) not_run("the last blocks of the launch write none of the last rows");
   examine_memory(problem, answer);
   examine_values(problem, answer, workshop_.evidence, rows);
+  if (!on_cpu())
+    return note(format("rows %s of %s", ranges(rows).c_str(), with_commas(shape.rows()).c_str()));
   const protocol::Reply& reply = answer.reply;
   note(format(
       "rows %s of %s, in the last %s of %s blocks", ranges(rows).c_str(),
@@ -351,13 +363,16 @@ void Check::last_rows(const Case& shape) {
 }
 
 void Check::last_head(const Case& one_head, int heads) {
-  finish();  // a runner that has begun keeps its profile
+  finish();  // a runner that has begun keeps its profile, and its memory
+  workshop_.idle.runner.reset();
   const EnvironmentVariable profile("CPU_DEVICE_PROFILE", "h200");  // for its 141 GiB
   const Problem problem = draw_next(one_head);
   const auto elements = std::max(one_head.q_elements(), one_head.kv_elements()) * heads;
   try {
-    const Answer answer = call_sampled(problem, {.last_of_heads = heads});
-    if (is_backward()) {
+    const Answer answer = call_for_last_rows(problem, {.last_of_heads = heads});
+    if (!on_cpu()) {
+      examine_outputs(problem, answer, {});
+    } else if (is_backward()) {
       examine_written_gradients(problem, answer);
     } else {
       const std::vector<std::int64_t> rows = written_rows(one_head, answer, 0);
@@ -475,6 +490,14 @@ void Check::finish() {
   runner_->finish();
   runner_.reset();
   runner_is_checked_ = false;
+  memory_share_.reset();
+}
+
+void Check::pass_on_runner() {
+  const bool may_go_on = runner_ != nullptr && !on_cpu() && !runner_holds_memory_ &&
+                         checks_of_runner_ < workshop_.checks_per_process;
+  if (!may_go_on || memory_share_) return finish();
+  workshop_.idle = {std::move(runner_), checks_of_runner_};
 }
 
 Problem Check::draw_next(const Case& shape) {
@@ -505,16 +528,24 @@ Answer Check::sound_answer(const Problem& problem, const Ask& ask) {
   return answer;
 }
 
-Answer Check::call(const Problem& problem, Ask ask) {
+// The call that the next case makes.
+Ask Check::prepared(Ask ask) const {
   if (!ask.operation) ask.operation = workshop_.operation;
   // Where a lesson has no LSE, it is passed in every other call only.
   if (!workshop_.has_lse && cases_ % 2 == 0) ask.null_mask |= 1u << protocol::kLSE;
+  return ask;
+}
+
+Answer Check::call(const Problem& problem, Ask ask) {
+  ask = prepared(ask);
   if (runner_is_checked_ || ask.dry_run || ask.sample_blocks)
     last_call_.reset();
   else
     last_call_ = {problem, ask};
   try {
-    return runner().ask(problem, ask);
+    Answer answer = runner().ask(problem, ask);
+    runner_holds_memory_ = answer.reply.held_bytes > 0;
+    return answer;
   } catch (Failure& failure) {
     failure.case_json = problem.shape.json();
     throw;
@@ -522,9 +553,13 @@ Answer Check::call(const Problem& problem, Ask ask) {
 }
 
 Runner& Check::runner() {
-  if (runner_ == nullptr) {
+  if (runner_ == nullptr && workshop_.idle.runner != nullptr) {
+    runner_ = std::move(workshop_.idle.runner);
+    checks_of_runner_ = workshop_.idle.checks + 1;
+  } else if (runner_ == nullptr) {
     runner_ = std::make_unique<Runner>(workshop_.runner, workshop_.library, workshop_.answer_limit);
     runner_->load(workshop_.operation);
+    checks_of_runner_ = 1;
   }
   return *runner_;
 }

@@ -1,8 +1,8 @@
 // The body of one check: what a lesson's test asks of a student's kernel.
 //
 // Every function throws Failure for what is wrong, NotRun for what cannot be judged here and InternalError for
-// faults of our own; lesson_main.h turns these into verdicts. A check has one runner process of its own, and every
-// case in it has fresh data and fresh addresses.
+// faults of our own; lesson_main.h turns these into verdicts. A check has one runner process of its own, unless the
+// command line lets several share one, and every case in it has fresh data and fresh addresses.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,7 @@
 #include "memory_rule.h"
 #include "mistake_bank.h"
 #include "runner_client.h"
+#include "shared_directory.h"
 #include "verdict.h"
 
 namespace judge {
@@ -28,15 +29,25 @@ struct Cause {
   SafetyFinding finding;
 };
 
+// A runner that a check has left in good order, for the next one.
+struct IdleRunner {
+  std::unique_ptr<Runner> runner;
+  int checks = 0;  // that it has served
+};
+
 // What a check needs to know of the run that it belongs to.
 struct Workshop {
   std::string device;   // "cpu" or "cuda"
   std::string source;   // the student's file
   std::string library;  // where it is compiled to
   std::string runner;
+  std::string sanitizer = "compute-sanitizer";
+  std::string directory;  // for files of ours
   std::vector<std::string> compiler;
   Seconds compile_limit{60};
   Seconds answer_limit{10};
+  int checks_per_process = 1;  // on a GPU
+  IdleRunner idle;
   std::uint64_t seed = 0;
   protocol::Operation operation = protocol::Operation::kForward;  // that the lesson is about
   bool has_lse = false;                                           // the lesson asks for LSE
@@ -101,12 +112,12 @@ class Check {
   // The same, and fails if it grows faster than this.
   void memory_grows_at_most(const Case& shape, Growth most);
 
-  // The values of the last rows of a problem that is too large to run whole: only the last blocks of the launch
-  // are run. CPU device only.
+  // The values of the last rows of a problem that is too large for the CPU device to run whole: that runs only the last
+  // blocks of the launch.
   void last_rows(const Case& shape);
 
-  // The last of so many heads, each of this shape, in tensors too large to fill: again only the last blocks are run,
-  // and the other heads hold nothing. CPU device only.
+  // The last of so many heads, each of this shape, in tensors too large to fill: the other heads hold nothing, and again
+  // the CPU device runs only the last blocks.
   void last_head(const Case& one_head, int heads);
 
   // As values(), of the last blocks alone where these have the last rows: for more heads than a grid's y and z can count,
@@ -117,10 +128,11 @@ class Check {
   // the last bits is only mentioned.
   void repeats(const std::vector<Case>& shapes);
 
-  // The rest is for the CPU device only: it uses a build of the file in which that device sees every access.
-
-  // No case has a race, an access out of bounds, a read of memory that holds no value.
+  // No case has a race, an access out of bounds, a read of memory that holds no value. On a GPU the tools of
+  // compute-sanitizer look, which do not see all of it; NotRun if they are missing or do not work. To be called once.
   void is_safe(const std::vector<Case>& shapes);
+
+  // The rest is for the CPU device only: it uses a build of the file in which that device sees every access.
 
   // Tiles of K and V are shared by queries, as traffic_rule.h has it. most_trips: how often a query tile may go
   // through K.
@@ -160,6 +172,9 @@ class Check {
   // Ends the runner process. Throws Failure if it has said more than it was asked.
   void finish();
 
+  // The same at the end of a check that went well: the next check may get the process.
+  void pass_on_runner();
+
  private:
   bool is_backward() const { return workshop_.operation == protocol::Operation::kBackward; }
   std::string function() const { return protocol::function_name(workshop_.operation); }
@@ -167,22 +182,27 @@ class Check {
   void examine(const Problem& problem, const Answer& answer);
   void examine_outputs(const Problem& problem, const Answer& answer, const Evidence& evidence);
   void examine_written_gradients(const Problem& problem, const Answer& answer);
+  Ask prepared(Ask ask) const;
   Answer call(const Problem& problem, Ask ask);
   // The answer to a call that succeeded and wrote nothing but its outputs; their values are not looked at.
   Answer sound_answer(const Problem& problem, const Ask& ask);
   Runner& runner();
   void start_checked_runner();
+  void is_safe_on_gpu(const std::vector<Case>& shapes);
   std::optional<SafetyFinding> search_last_call();
   Answer counted_call(const Case& shape);
   double median_milliseconds(Runner& runner, const Problem& problem);
   protocol::Counts counted(const Case& shape);
   void expect_refusal(const Case& shape, const Answer& answer, const std::vector<int>& errors);
-  Answer call_sampled(const Problem& problem, Ask ask);
+  Answer call_for_last_rows(const Problem& problem, Ask ask);
 
   Workshop& workshop_;
   std::string name_;
+  std::optional<MemoryShare> memory_share_;  // that the runner's tensors take
   std::unique_ptr<Runner> runner_;
   bool runner_is_checked_ = false;
+  bool runner_holds_memory_ = false;  // of the library's
+  int checks_of_runner_ = 0;
   struct Call {
     Problem problem;
     Ask ask;

@@ -6,13 +6,16 @@
 #include "check.h"
 #include "compile.h"
 #include "findings_file.h"
+#include "sanitizer.h"
 #include "text.h"
 #include "traffic_rule.h"
 
 namespace judge {
 namespace {
 
-constexpr int kMostCauseSearches = 2;  // later failures mostly have the same cause
+constexpr Seconds kToolLimit{60};         // for all tools of compute-sanitizer together
+constexpr Seconds kFailingToolLimit{20};  // the same for a kernel that fails without them
+constexpr int kMostCauseSearches = 2;     // later failures mostly have the same cause
 
 // Kinds of failure behind which there may be a race or a bad access.
 constexpr const char* kKindsWithCauses[] = {
@@ -80,7 +83,7 @@ void Check::start_checked_runner() {
 }
 
 void Check::is_safe(const std::vector<Case>& shapes) {
-  if (!on_cpu()) not_run("only the CPU device sees every access; on a GPU, run compute-sanitizer");
+  if (!on_cpu()) return is_safe_on_gpu(shapes);
   const FindingsFile findings(workshop_.library + ".findings");
   start_checked_runner();
   for (const Case& shape : shapes) {
@@ -91,6 +94,63 @@ void Check::is_safe(const std::vector<Case>& shapes) {
   if (const auto finding = findings.first_error()) {
     throw Failure{finding->kind, finding->headline, finding->details};
   }
+}
+
+void Check::is_safe_on_gpu(const std::vector<Case>& shapes) {
+  // Without a tool first, which tells how long the tools may take: a kernel that hangs does so under them as well.
+  Requests requests;
+  std::optional<Failure> failure;
+  for (const Case& shape : shapes) {
+    const Problem problem = draw_next(shape);
+    const protocol::Request request =
+        make_request(shape, prepared({.bare = true}), requests.headers.size() + 1);
+    requests.add(request, request_message(problem, request));
+    if (failure) continue;
+    try {
+      examine_errors(shape, call(problem, {.bare = true}));
+    } catch (const Failure& found) {
+      failure = found;
+    }
+  }
+  if (failure)
+    runner_.reset();
+  else
+    finish();
+  const auto give_up = [&](const std::string& reason) {
+    if (failure) throw *failure;
+    not_run(reason);
+  };
+
+  std::vector<std::string> doubts;
+  std::vector<Watched> watched;
+  Sanitizer sanitizer(workshop_.sanitizer, workshop_.runner, workshop_.directory);
+  try {
+    doubts = sanitizer.prove(workshop_.compiler, workshop_.compile_limit, kToolLimit);
+    std::vector<Sanitizer::Job> jobs;
+    for (const Tool tool : kTools)
+      jobs.push_back({tool, workshop_.library, workshop_.source, &requests});
+    watched = sanitizer.watch(jobs, failure ? kFailingToolLimit : kToolLimit);
+  } catch (const InternalError& error) {
+    give_up(std::string("compute-sanitizer cannot be used: ") + error.what());
+  }
+  for (std::size_t n = 0; n < watched.size(); ++n) {
+    if (!doubts[n].empty() || watched[n].findings.empty()) continue;
+    const SafetyFinding& finding = watched[n].findings.front();
+    throw Failure{
+        finding.kind, finding.headline,
+        finding.details + "\nfound by compute-sanitizer's " + tool_name(watched[n].tool)};
+  }
+  if (failure) throw *failure;
+  for (std::size_t n = 0; n < watched.size(); ++n) {
+    const std::string& why = doubts[n].empty() ? watched[n].gap : doubts[n];
+    if (!why.empty())
+      not_run(std::string("compute-sanitizer's ") + tool_name(watched[n].tool) + ": " + why);
+  }
+  note(
+      std::string(
+          "nothing found by compute-sanitizer, which does not look for races in global memory") +
+      (sanitizer.sees_uninitialised_shared() ? "" : " or reads of shared memory without a value") +
+      ": the CPU device does");
 }
 
 // A call whose result is right: a kernel that does something else in the checked build is not counted.

@@ -15,7 +15,9 @@ namespace {
 
 constexpr char kVariable[] = "CPU_DEVICE_FINDINGS";
 
-std::string kind_of(const std::string& slug) {
+}  // namespace
+
+std::string kind_of_finding(const std::string& slug) {
   if (slug.ends_with("-race")) return "race";
   if (slug.starts_with("uninitialised")) return "uninitialised read";
   if (slug == "launch-error") return "launch error";
@@ -23,8 +25,6 @@ std::string kind_of(const std::string& slug) {
   if (slug == "divergent-barrier" || slug == "missing-lanes" || slug == "warp-mask") return "hang";
   return "out of bounds";
 }
-
-}  // namespace
 
 FindingsFile::FindingsFile(std::string path) : path_(std::move(path)) {
   std::remove(path_.c_str());
@@ -68,7 +68,7 @@ std::optional<SafetyFinding> parse_finding(const std::string& line) {
   const std::string first =
       fields[6].empty() ? "" : "\nfirst: thread " + fields[6] + " of block " + fields[7];
   return SafetyFinding{
-      kind_of(slug), fields[8], place + ", " + fields[4] + " times" + first, slug, place};
+      kind_of_finding(slug), fields[8], place + ", " + fields[4] + " times" + first, slug, place};
 }
 
 }  // namespace judge

@@ -15,6 +15,9 @@ struct SafetyFinding {
   std::string place;     // the line, or both of them: "at a.cu:12 and a.cu:10"
 };
 
+// The kind of failure that a finding with this slug is.
+std::string kind_of_finding(const std::string& slug);
+
 // While it lives, processes that are started write their findings to the file.
 class FindingsFile {
  public:

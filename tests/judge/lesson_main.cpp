@@ -151,7 +151,7 @@ Outcome evaluate(const CheckPlan& plan, const std::function<void(Check&)>& body)
   try {
     try {
       body(check);
-      check.finish();
+      check.pass_on_runner();
     } catch (Failure& failure) {
       check.find_cause(&failure);
       throw;
@@ -326,8 +326,14 @@ int lesson_main(int argc, char** argv, const Lesson& lesson) {
   workshop.source = this_run.options.source;
   workshop.library = this_run.directory->path() + "/lib" + lesson.name + ".so";
   workshop.runner = kBuildRunner;
+  workshop.directory = this_run.directory->path();
   workshop.compiler = split(kBuildCompiler, ';');
+  // That of the compiler's own toolkit, if it is there, else that on the PATH.
+  const auto sanitizer =
+      std::filesystem::path(workshop.compiler[0]).replace_filename(workshop.sanitizer);
+  if (std::filesystem::exists(sanitizer)) workshop.sanitizer = sanitizer.string();
   workshop.seed = this_run.options.seed;
+  workshop.checks_per_process = this_run.options.checks_per_process;
   workshop.operation = lesson.operation;
   workshop.has_lse = lesson.has_lse;
   workshop.evidence.bank = lesson.mistakes;

@@ -21,6 +21,18 @@ std::uint64_t parse_seed(const std::string& text) {
   return seed;
 }
 
+namespace {
+
+int parse_count(const std::string& name, const std::string& text) {
+  const bool valid = !text.empty() && text.size() <= 4 &&
+                     text.find_first_not_of("0123456789") == std::string::npos &&
+                     text.find_first_not_of('0') != std::string::npos;
+  if (!valid) throw std::invalid_argument(name + " takes a positive number, not '" + text + "'");
+  return std::stoi(text);
+}
+
+}  // namespace
+
 Options parse_options(
     const std::vector<std::string>& arguments, const std::string& default_device) {
   Options options;
@@ -31,7 +43,7 @@ Options parse_options(
     const bool known = [&] {
       const std::string bare = name.substr(0, equals);
       return bare == "--source" || bare == "--device" || bare == "--seed" || bare == "--check" ||
-             bare == "--stub-sha256";
+             bare == "--stub-sha256" || bare == "--checks-per-process";
     }();
     if (!known) throw std::invalid_argument("unknown argument '" + name + "'");
     if (equals != std::string::npos) {
@@ -47,6 +59,7 @@ Options parse_options(
     if (name == "--seed") options.seed = parse_seed(value);
     if (name == "--check") options.checks.push_back(value);
     if (name == "--stub-sha256") options.stub_sha256 = value;
+    if (name == "--checks-per-process") options.checks_per_process = parse_count(name, value);
   }
   if (options.source.empty()) throw std::invalid_argument("--source FILE is missing");
   if (options.device != "cpu" && options.device != "cuda")
@@ -60,6 +73,10 @@ const char* options_help() {
          "  --seed N              seed of all inputs, 64 bits, decimal or 0x...; default "
          "0x5eed1234\n"
          "  --check NAME          only this check and those it depends on; may be given again\n"
+         "  --checks-per-process N  on a GPU, where starting a process costs a third of a second, "
+         "let "
+         "one serve\n"
+         "                        N checks that pass; default 1\n"
          "  --stub-sha256 HEX     a file with this SHA-256 is the untouched stub\n"
          "  --gtest_output=json:F writes the verdicts to F\n"
          "Exit status: 0 no check failed, 1 a check failed or the file is the untouched stub, 2 "

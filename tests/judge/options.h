@@ -12,6 +12,7 @@ struct Options {
   std::string device;
   std::uint64_t seed = 0x5eed1234;
   std::vector<std::string> checks;  // none for all
+  int checks_per_process = 1;       // that a runner serves, on a GPU
   std::string stub_sha256;          // "" if there is no stub to recognise
 };
 

@@ -26,6 +26,17 @@ TEST(Options, AreReadInBothSpellings) {
   EXPECT_EQ(options.checks, (std::vector<std::string>{"ragged", "traffic"}));
 }
 
+TEST(Options, ChecksPerProcessIsAPositiveNumber) {
+  EXPECT_EQ(parse_options({"--source", "a.cu"}, "cpu").checks_per_process, 1);
+  EXPECT_EQ(
+      parse_options({"--source", "a.cu", "--checks-per-process=8"}, "cpu").checks_per_process, 8);
+  for (const char* bad : {"", "0", "-1", "1x", "99999"})
+    EXPECT_THROW(
+        parse_options({"--source", "a.cu", "--checks-per-process", bad}, "cpu"),
+        std::invalid_argument)
+        << bad;
+}
+
 TEST(Options, MistakesAreNamed) {
   const auto complaint = [](const std::vector<std::string>& arguments) -> std::string {
     try {

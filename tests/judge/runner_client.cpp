@@ -67,6 +67,21 @@ Request make_request(const Case& c, const Ask& ask, std::uint64_t sequence) {
   return request;
 }
 
+std::string request_message(const Problem& problem, const Request& request) {
+  std::string message(sizeof(request), '\0');
+  std::memcpy(message.data(), &request, sizeof(request));
+  if (!(request.flags & protocol::kDryRun)) {
+    for (int t = 0; t < protocol::kTensors; ++t) {
+      if (!protocol::is_input(request.operation, t)) continue;
+      const std::vector<float>& tensor = problem.inputs.tensor(t);
+      message.append(reinterpret_cast<const char*>(tensor.data()), tensor.size() * sizeof(float));
+    }
+  }
+  if (message.size() != sizeof(request) + request.payload_bytes)
+    throw InternalError("the inputs of a case do not fit its shape");
+  return message;
+}
+
 Runner::Runner(const std::string& runner, const std::string& library, Seconds limit)
     : process_({runner, library}, Process::Pipes::kTalking), limit_(limit) {}
 
@@ -116,18 +131,7 @@ Answer Runner::ask(const Problem& problem, const Ask& ask) {
   Answer answer;
   answer.request = make_request(problem.shape, ask, ++sequence_);
   const Request& request = answer.request;
-
-  std::string message(sizeof(request), '\0');
-  std::memcpy(message.data(), &request, sizeof(request));
-  if (!ask.dry_run) {
-    for (int t = 0; t < protocol::kTensors; ++t) {
-      if (!protocol::is_input(request.operation, t)) continue;
-      const std::vector<float>& tensor = problem.inputs.tensor(t);
-      message.append(reinterpret_cast<const char*>(tensor.data()), tensor.size() * sizeof(float));
-    }
-  }
-  if (message.size() != sizeof(request) + request.payload_bytes)
-    throw InternalError("the inputs of a case do not fit its shape");
+  const std::string message = request_message(problem, request);
 
   const std::string doing = problem.shape.words();
   Reply& reply = answer.reply;

@@ -40,6 +40,9 @@ struct Answer {
 // A request with everything but its payload.
 protocol::Request make_request(const Case& shape, const Ask& ask, std::uint64_t sequence);
 
+// The request as the runner reads it, payload included.
+std::string request_message(const Problem& problem, const protocol::Request& request);
+
 // Runs one library in one process. Every function throws Failure when the student's code crashes, hangs or breaks
 // the protocol, and InternalError when the runner itself is at fault.
 class Runner {

@@ -53,10 +53,10 @@ void head_dims(judge::Check& check);
 // Scores of every size and sign, any softmax_scale, pointers that are only 4-byte aligned.
 void hard_numbers(judge::Check& check);
 
-// Element numbers beyond 2^31 in a matrix of scores, for lessons that store one. CPU device only.
+// Element numbers beyond 2^31 in a matrix of scores, for lessons that store one.
 void large_scores(judge::Check& check);
 
-// Element numbers beyond 2^31 in Q and O, and in K and V. CPU device only.
+// Element numbers beyond 2^31 in Q and O, and in K and V.
 void large_tensors(judge::Check& check);
 
 // What kernels/attention.h promises, beyond the values.
@@ -69,7 +69,7 @@ void memory(judge::Check& check, judge::Growth most, const Features& features = 
 void repeatable(judge::Check& check, const Features& features = {});
 
 // Ragged, in several heads, narrow and wide, unaligned: where an access most easily goes wrong.
-std::vector<judge::Case> safety_shapes();
+std::vector<judge::Case> safety_shapes(const judge::Check& check);
 
 // Every access is inside its memory, reads a value, and races with no other: also where the result happened to be right.
 void safety(judge::Check& check, const Features& features = {});

@@ -26,6 +26,9 @@ const char* device_report();
 // Writes what a checked build (cucc --check) has found; nothing happens for any other.
 void device_write_findings();
 
+// Ends the work with the device, for good.
+void device_reset();
+
 // Counts what the kernels of a checked build do, from the first call on; end fills in counts for the buffers at base
 // (null where a tensor has none). False if nothing was counted: on a GPU, or for any other build.
 void device_begin_counting();

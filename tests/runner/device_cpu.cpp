@@ -56,6 +56,8 @@ const char* device_report() { return cpuDeviceLastReport(); }
 
 void device_write_findings() { cpuDeviceReportFindings(); }
 
+void device_reset() {}
+
 void device_begin_counting() {
   const Bypass own;
   cpuDeviceClearCounters();

@@ -1,4 +1,7 @@
-// runner LIBRARY: loads a student's library and serves the judge's requests (protocol.h).
+// runner LIBRARY [REQUESTS REPLIES]: loads a student's library and serves the judge's requests (protocol.h).
+//
+// They come and go through pipes of the judge's. With two files instead, a tool may stand between judge and runner, one
+// that does not hand on descriptors: the requests are read from the first file, the answers written to the second.
 //
 // It holds nothing that is worth stealing: no reference, no verdict, no seed.
 #include <dlfcn.h>
@@ -7,6 +10,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <vector>
 
 #include "device.h"
@@ -16,11 +20,16 @@
 
 namespace {
 
+constexpr unsigned kFilesSeconds = 120;  // that serving a file of requests may take
+
+int request_fd = protocol::kRequestFd;
+int reply_fd = protocol::kReplyFd;
+
 // False at the end of the pipe.
 bool read_all(void* to, std::size_t bytes) {
   char* next = static_cast<char*>(to);
   while (bytes > 0) {
-    const ssize_t got = read(protocol::kRequestFd, next, bytes);
+    const ssize_t got = read(request_fd, next, bytes);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return false;
     next += got;
@@ -32,7 +41,7 @@ bool read_all(void* to, std::size_t bytes) {
 bool write_all(const void* from, std::size_t bytes) {
   const char* next = static_cast<const char*>(from);
   while (bytes > 0) {
-    const ssize_t put = write(protocol::kReplyFd, next, bytes);
+    const ssize_t put = write(reply_fd, next, bytes);
     if (put < 0 && errno == EINTR) continue;
     if (put <= 0) return false;
     next += put;
@@ -91,9 +100,18 @@ runner::EntryPoints load(const char* path, protocol::Hello* hello) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2 || fcntl(protocol::kRequestFd, F_SETFD, FD_CLOEXEC) != 0 ||
-      fcntl(protocol::kReplyFd, F_SETFD, FD_CLOEXEC) != 0) {
-    std::fprintf(stderr, "usage: runner LIBRARY, with pipes of the judge on descriptors 3 and 4\n");
+  const bool has_files = argc == 4;
+  if (has_files) {
+    request_fd = open(argv[2], O_RDONLY);
+    reply_fd = open(argv[3], O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    alarm(kFilesSeconds);  // the judge knows the tool only, and may stop nothing but that
+  }
+  if ((argc != 2 && !has_files) || fcntl(request_fd, F_SETFD, FD_CLOEXEC) != 0 ||
+      fcntl(reply_fd, F_SETFD, FD_CLOEXEC) != 0) {
+    std::fprintf(
+        stderr,
+        "usage: runner LIBRARY, with pipes of the judge on descriptors 3 and 4,\n"
+        "   or: runner LIBRARY REQUESTS REPLIES\n");
     return 2;
   }
   protocol::Hello hello{};
@@ -122,5 +140,10 @@ int main(int argc, char** argv) {
   }
   runner::device_write_findings();
   std::fflush(nullptr);
+  if (has_files) {
+    runner::
+        device_reset();  // a tool may tell what it knows only at the end of the device's context,
+    std::exit(0);        // or of the process
+  }
   _exit(0);  // no destructors: the library's could crash, and everything has been said
 }

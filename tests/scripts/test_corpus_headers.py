@@ -7,7 +7,13 @@ from course_tools import corpus, course
 from course_tools.course import Lesson
 from course_tools.results import CheckResult, LessonResult
 
-LESSON = Lesson("01_naive", "", "", "", {"compiles": 10, "ragged": 90, "large_index": 0})
+LESSON = Lesson(
+    "01_naive",
+    "",
+    "",
+    "",
+    {"compiles": 10, "ragged": 85, "large_index": 0, "safety": 0, "speed": 5},
+)
 
 
 def entry(tmp_path: Path, folder: str, text: str) -> corpus.Entry:
@@ -84,8 +90,107 @@ def test_what_a_valid_kernel_must_do(tmp_path: Path, verdicts: dict[str, str], c
     assert len(corpus.problems(valid, result(**verdicts))) == count
 
 
+# ---- What a GPU sees. ----
+
+RACE = "// corpus: fails ragged (race)\n// corpus: survives compiles\n"
+COUNTED = "only the CPU device counts accesses"
+
+
+def gpu_result(**verdicts: tuple[str, str]) -> LessonResult:
+    """Verdicts with their kinds, or with their reasons where they are NOT RUN."""
+    checks = [
+        CheckResult(
+            name,
+            verdict,
+            LESSON.points[name],
+            kind=text if verdict == "FAIL" else "",
+            message=text if verdict == "NOT RUN" else "",
+        )
+        for name, (verdict, text) in verdicts.items()
+    ]
+    return LessonResult(LESSON, "kernel.cu", checks)
+
+
+PASS = ("PASS", "")
+RACY = ("FAIL", "race")
+
+
+def test_without_a_line_of_its_own_a_gpu_must_find_the_same(tmp_path: Path) -> None:
+    mutant = entry(tmp_path, "mutants", RACE)
+    assert mutant.graded_on("cuda") == mutant
+    assert not corpus.problems(mutant, gpu_result(compiles=PASS, ragged=RACY))
+    assert corpus.only_on_cpu(mutant, gpu_result(compiles=PASS, ragged=RACY)) == ""
+    assert corpus.problems(mutant, gpu_result(compiles=PASS, ragged=PASS))
+
+
+def test_a_check_that_a_gpu_cannot_make_is_no_problem(tmp_path: Path) -> None:
+    mutant = entry(tmp_path, "mutants", RACE)
+    found = gpu_result(compiles=PASS, ragged=("NOT RUN", COUNTED))
+    assert not corpus.problems(mutant, found)
+    assert corpus.only_on_cpu(mutant, found) == COUNTED
+    # What has to survive still has to, if it can be seen.
+    assert corpus.problems(mutant, gpu_result(compiles=RACY, ragged=("NOT RUN", COUNTED)))
+    assert not corpus.problems(mutant, gpu_result(compiles=("NOT RUN", COUNTED), ragged=RACY))
+
+
+def test_a_check_that_was_not_run_for_another_reason_is_one(tmp_path: Path) -> None:
+    mutant = entry(tmp_path, "mutants", RACE)
+    for reason in ("needs compiles, which did not pass", "compute-sanitizer's memcheck: it hangs"):
+        assert corpus.problems(mutant, gpu_result(compiles=PASS, ragged=("NOT RUN", reason)))
+
+
+def test_another_check_may_find_it_on_a_gpu(tmp_path: Path) -> None:
+    text = RACE + "// corpus: on a GPU fails compiles (crash)\n"
+    mutant = entry(tmp_path, "mutants", text)
+    assert mutant.checks == ("ragged", "compiles")  # of the CPU device: fails, survives
+    on_gpu = mutant.graded_on("cuda")
+    assert on_gpu.checks == ("compiles",)
+    assert not corpus.problems(on_gpu, gpu_result(compiles=("FAIL", "crash"), ragged=PASS))
+    assert corpus.problems(on_gpu, gpu_result(compiles=PASS, ragged=RACY))
+
+
+def test_a_mistake_that_a_gpu_does_not_see_has_its_reason(tmp_path: Path) -> None:
+    text = RACE + "// corpus: on a GPU passes: racecheck looks at shared memory only\n"
+    on_gpu = entry(tmp_path, "mutants", text).graded_on("cuda")
+    unseen = gpu_result(compiles=PASS, ragged=PASS)
+    assert not corpus.problems(on_gpu, unseen)
+    assert corpus.only_on_cpu(on_gpu, unseen) == "racecheck looks at shared memory only"
+    # Once it is seen, the line has to go.
+    assert corpus.problems(on_gpu, gpu_result(compiles=PASS, ragged=RACY))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "on a GPU passes",
+        "on a GPU passes:",
+        "on a GPU dies",
+        "on a GPU survives compiles",
+        "on a GPU passes: no\n// corpus: on a GPU fails ragged (race)",
+    ],
+)
+def test_a_line_about_a_gpu_that_is_wrong(tmp_path: Path, line: str) -> None:
+    with pytest.raises(corpus.BadHeader):
+        entry(tmp_path, "mutants", RACE + f"// corpus: {line}\n")
+
+
+def test_a_valid_kernel_has_no_line_about_a_gpu(tmp_path: Path) -> None:
+    text = "// corpus: passes\n// corpus: on a GPU fails ragged (race)\n"
+    with pytest.raises(corpus.BadHeader):
+        entry(tmp_path, "valid", text)
+
+
+def test_a_valid_kernel_needs_its_safety_check(tmp_path: Path) -> None:
+    valid = entry(tmp_path, "valid", "// corpus: passes\n")
+    reason = "compute-sanitizer's memcheck: it did not end within 60 s"
+    assert corpus.problems(valid, gpu_result(compiles=PASS, safety=("NOT RUN", reason)))
+    assert not corpus.problems(valid, gpu_result(compiles=PASS, speed=("NOT RUN", "no other file")))
+
+
 def test_every_header_names_checks_that_its_lesson_has() -> None:
     points = {lesson.name: lesson.points for lesson in course.load()}
     for path in corpus.files():
         found = corpus.read(path)
-        assert set(found.checks) <= set(points[found.lesson]), path
+        for device_name in ("cpu", "cuda"):
+            named = found.graded_on(device_name).checks
+            assert set(named) <= set(points[found.lesson]), path

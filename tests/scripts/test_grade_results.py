@@ -4,7 +4,7 @@ import re
 import subprocess
 
 import pytest
-from conftest import Repository
+from conftest import Repository, run
 
 
 def lesson_and_check(report: dict, name: str) -> tuple[dict, dict]:
@@ -145,6 +145,21 @@ def test_what_the_judge_is_asked(repository: Repository) -> None:
         "--check=ragged",
     ):
         assert word in result.stdout
+
+
+def test_on_a_gpu_a_process_serves_several_checks(repository: Repository) -> None:
+    nvcc = repository.write("tools/nvcc", "#!/bin/sh\n")
+    nvcc.chmod(0o755)
+    environment = repository.environment("ECHO")
+    environment["PATH"] = f"{nvcc.parent}:{environment['PATH']}"
+    for device, shared in (("cuda", True), ("cpu", False)):
+        result = run(
+            [repository.root / "scripts" / "grade", "01", "--verbose", "--device", device],
+            env=environment,
+            cwd=repository.root,
+        )
+        assert f"--device={device}" in result.stdout
+        assert ("--checks-per-process=4" in result.stdout) == shared
 
 
 def test_seed_is_random_and_printed(repository: Repository) -> None:

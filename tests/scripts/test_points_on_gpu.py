@@ -1,10 +1,10 @@
-"""What the checks are worth where kernels run on a GPU, which cannot count accesses."""
+"""What the checks are worth where kernels run on a GPU, which cannot count accesses and may lack memory or tools."""
 
 import pytest
 from course_tools import course, device
 
 LESSONS = course.load()
-# Checks that are NOT RUN on a GPU.
+# Checks that are NOT RUN on a GPU: always, or for want of memory or of compute-sanitizer.
 CPU_ONLY = {
     "large_index",
     "safety",

@@ -1,5 +1,6 @@
 // corpus: fails launches (out of bounds)
 // corpus: survives compiles
+// corpus: on a GPU fails safety (out of bounds)
 // Frees the workspace on the stream before the kernel that uses it is launched; the memory is often
 // still mapped, and then all values are right.
 #include <cmath>

@@ -1,5 +1,6 @@
 // corpus: fails one_tile (wrong values)
 // corpus: survives launches
+// corpus: on a GPU fails safety (race)
 // The sums of the second reduction overwrite the maximum before every thread has read it: one
 // barrier between two uses of the same shared array is missing.
 #include <cmath>

@@ -1,5 +1,6 @@
 // corpus: fails launches (out of bounds)
 // corpus: survives compiles
+// corpus: on a GPU fails one_tile (out of bounds)
 // Threads beyond the last query are not stopped: they read and write past the end of the tensors,
 // or into the next head.
 #include <cmath>

@@ -1,5 +1,6 @@
 // corpus: fails safety (race)
 // corpus: survives repeatable
+// corpus: on a GPU fails one_tile (wrong values | not finite)
 // The 64 threads of a block share one row of scores. Each thread runs from its first key to its last without waiting for
 // another, so on a device that runs them one after the other every result is right.
 #include <cmath>

@@ -1,5 +1,6 @@
 // corpus: fails safety (race)
 // corpus: survives one_tile
+// corpus: on a GPU fails batch_and_heads (wrong values | not finite)
 // The rows of scores are counted without the head: heads that run at the same time write over each other, and heads that
 // run one after the other do not.
 #include <cmath>

@@ -1,5 +1,6 @@
 // corpus: fails one_tile (not finite)
 // corpus: survives launches
+// corpus: on a GPU fails safety (uninitialised read)
 // Keeps the sums of the rows in scratch memory and adds to them without setting them to 0: what the
 // allocator returns is 0 only when it is new.
 #include <cmath>

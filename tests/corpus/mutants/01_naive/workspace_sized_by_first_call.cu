@@ -1,5 +1,6 @@
 // corpus: fails launches (out of bounds)
 // corpus: survives compiles
+// corpus: on a GPU fails one_tile (out of bounds)
 // Allocates the workspace once, for the sizes of the first call: a larger second call runs off its
 // end.
 #include <math.h>

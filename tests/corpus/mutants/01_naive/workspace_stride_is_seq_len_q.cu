@@ -1,5 +1,6 @@
 // corpus: fails cross_attention (out of bounds)
 // corpus: survives ragged
+// corpus: on a GPU fails cross_attention (wrong values | not finite | out of bounds)
 // Steps through the workspace with N_q in place of N_k: rows overlap or run off its end unless the
 // two are equal, and self-attention never shows it.
 #include <cmath>

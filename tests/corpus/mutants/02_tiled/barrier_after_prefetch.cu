@@ -1,5 +1,6 @@
 // corpus: fails many_tiles (wrong values)
 // corpus: survives one_tile
+// corpus: on a GPU fails safety (race)
 // The one barrier per tile stands behind the prefetch instead of before it: a fast thread fills a
 // buffer that a slow one still reads.
 #include <cmath>

@@ -1,5 +1,6 @@
 // corpus: fails launches (hang)
 // corpus: survives compiles
+// corpus: on a GPU fails safety (hang)
 // The barrier that ends the loading of V stands in a branch which only threads with a query take,
 // and another one in the other branch.
 #include <cmath>

@@ -1,5 +1,6 @@
 // corpus: fails safety (race)
 // corpus: survives many_tiles
+// corpus: on a GPU fails one_tile (wrong values)
 // The lanes of a warp add their sums to one place in shared memory without an atomic operation: on
 // a GPU they all read it before the first of them writes, and one sum is left.
 #include <cmath>

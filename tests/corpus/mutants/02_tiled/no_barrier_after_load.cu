@@ -1,5 +1,6 @@
 // corpus: fails one_tile (not finite)
 // corpus: survives launches
+// corpus: on a GPU fails safety (race)
 // No barrier between loading a tile of K and using it: a thread reads rows that the others have not
 // written yet.
 #include <cmath>

@@ -1,5 +1,6 @@
 // corpus: fails one_tile (not finite)
 // corpus: survives launches
+// corpus: on a GPU fails one_tile (wrong values | not finite)
 // Every thread loads one float of a tile, 64 in all, and the tile has 32 d of them.
 #include <cmath>
 #include <cstddef>

@@ -1,5 +1,6 @@
 // corpus: fails one_tile (not finite)
 // corpus: survives launches
+// corpus: on a GPU fails one_tile (wrong values | not finite)
 // Threads without a query leave at the top, as in lesson 01, and their share of the tile is never
 // loaded. Right only if 64 divides N_q.
 #include <cmath>

@@ -1,5 +1,6 @@
 // corpus: fails many_tiles (not finite)
 // corpus: survives one_tile
+// corpus: on a GPU fails many_tiles (wrong values | not finite)
 // Each thread loads one row of a tile, but a tile has 64 rows and the block 48 threads: the last 16
 // rows are never loaded.
 #include <cmath>

@@ -1,5 +1,6 @@
 // corpus: fails safety (out of bounds)
 // corpus: survives launches
+// corpus: on a GPU fails launches (out of bounds)
 // Asks for shared memory for TILE floats per row instead of TILE rows of d + 1 floats.
 #include <math.h>
 #include <stdint.h>

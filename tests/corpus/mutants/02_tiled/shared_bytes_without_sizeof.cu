@@ -1,5 +1,6 @@
 // corpus: fails safety (out of bounds)
 // corpus: survives launches
+// corpus: on a GPU fails launches (out of bounds)
 // Asks for as many bytes of shared memory as the tile has floats.
 #include <math.h>
 #include <stdint.h>

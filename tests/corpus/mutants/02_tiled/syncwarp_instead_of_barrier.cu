@@ -1,5 +1,6 @@
 // corpus: fails one_tile (wrong values)
 // corpus: survives launches
+// corpus: on a GPU fails safety (race)
 // Waits for the warp only, but two warps share the tile: each of them sees the half that it has
 // loaded itself.
 #include <cmath>

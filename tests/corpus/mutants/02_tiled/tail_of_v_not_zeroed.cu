@@ -1,5 +1,6 @@
 // corpus: fails one_tile (not finite)
 // corpus: survives launches
+// corpus: on a GPU passes: what lies in shared memory is no NaN there, and initcheck of CUDA 13.0 does not look at it
 // Rows past the end are not loaded and not set to zero either. Their weight is 0, but 0 times
 // whatever lies in shared memory is NaN if that is NaN or infinite.
 #include <cmath>

@@ -1,6 +1,8 @@
 // corpus: fails head_dims (wrong values)
 // corpus: fails safety (out of bounds)
 // corpus: survives many_tiles
+// corpus: on a GPU fails head_dims (out of bounds)
+// corpus: on a GPU fails safety (out of bounds)
 // The rows of the tile in shared memory have room for 64 floats, not for 128: longer ones run into
 // each other.
 #include <cmath>

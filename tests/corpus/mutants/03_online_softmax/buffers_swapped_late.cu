@@ -1,5 +1,6 @@
 // corpus: fails one_tile (not finite)
 // corpus: survives launches
+// corpus: on a GPU fails one_tile (wrong values | not finite)
 // Loads the next tiles into the buffer that is in use.
 #include <cmath>
 #include <cstdint>

@@ -1,5 +1,6 @@
 // corpus: fails safety (out of bounds)
 // corpus: survives launches
+// corpus: on a GPU fails launches (out of bounds)
 // Asks for shared memory for two tiles; there are three since Q is one of them.
 #include <cmath>
 #include <cstdint>

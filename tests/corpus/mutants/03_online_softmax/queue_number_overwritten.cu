@@ -1,5 +1,6 @@
 // corpus: fails contract (never written)
 // corpus: survives safety
+// corpus: on a GPU passes: every thread there has read the number before the next one is drawn
 // No barrier between reading the number that was drawn and drawing the next one, as the loop over
 // the keys has barriers enough. It has none if there are no keys.
 #include <algorithm>

@@ -1,5 +1,6 @@
 // corpus: fails one_tile (not finite)
 // corpus: survives launches
+// corpus: on a GPU fails safety (race)
 // Loads V behind the barrier that makes the tiles complete, as K is needed first: nothing makes V
 // complete.
 #include <cmath>

@@ -1,5 +1,6 @@
 // corpus: fails batch_and_heads (out of bounds)
 // corpus: survives ragged
+// corpus: on a GPU fails batch_and_heads (not finite | wrong values | out of bounds)
 // Skips head * N_k * head_dim float4s, not floats, to the first key of a head: the first head
 // starts right.
 #include <cmath>

@@ -1,5 +1,6 @@
 // corpus: fails one_tile (not finite)
 // corpus: survives launches
+// corpus: on a GPU fails ragged (wrong values | not finite)
 // Warps without a query return before the loop: the barriers do not miss them, but the float4s that
 // they should have loaded do.
 #include <cmath>

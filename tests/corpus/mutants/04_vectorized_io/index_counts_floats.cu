@@ -1,5 +1,6 @@
 // corpus: fails launches (out of bounds)
 // corpus: survives compiles
+// corpus: on a GPU fails one_tile (wrong values | not finite | out of bounds)
 // Multiplies the index by 4 although the pointer already steps in float4s: reads reach four times
 // as far as K and V do.
 #include <cmath>

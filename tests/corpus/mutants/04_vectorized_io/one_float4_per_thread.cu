@@ -1,5 +1,6 @@
 // corpus: fails one_tile (not finite)
 // corpus: survives launches
+// corpus: on a GPU fails one_tile (wrong values | not finite)
 // Each of 256 threads loads one float4 of each tile and no second one: that is a whole tile for d =
 // 32 and half of it for d = 64.
 #include <cmath>

@@ -1,5 +1,6 @@
 // corpus: fails safety (out of bounds)
 // corpus: survives scalar_path
+// corpus: on a GPU fails launches (out of bounds)
 // Sizes the dynamic shared memory as d / 4 floats per row where it is d / 4 float4s: the tiles need
 // four times as much.
 #include <cmath>

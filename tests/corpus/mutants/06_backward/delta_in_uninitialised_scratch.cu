@@ -1,5 +1,6 @@
 // corpus: fails delta (not finite)
 // corpus: survives dv
+// corpus: on a GPU fails safety (uninitialised read)
 // The threads add their columns of D to scratch that nobody has set to 0.
 #include <cmath>
 #include <cstdint>

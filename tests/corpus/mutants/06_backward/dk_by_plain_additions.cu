@@ -1,5 +1,6 @@
 // corpus: fails safety (race)
 // corpus: survives launches
+// corpus: on a GPU fails dk (wrong values | not finite)
 // Blocks add to the same rows of dK without atomics: updates are lost when two meet.
 #include <cmath>
 #include <cstdint>

@@ -1,5 +1,6 @@
 // corpus: fails large_index (out of bounds)
 // corpus: survives batch_and_heads
+// corpus: on a GPU fails large_index (wrong values | out of bounds)
 // Where a head begins in K and V is computed in 32 bits.
 #include <cmath>
 #include <cstdint>

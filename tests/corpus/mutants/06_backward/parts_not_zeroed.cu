@@ -1,5 +1,6 @@
 // corpus: fails causal (not finite)
 // corpus: survives hard_numbers
+// corpus: on a GPU fails safety (uninitialised read)
 // A part of dQ is not zeroed: its first tile stores, the others add. With the mask the first tile
 // does not come to every query.
 #include <cmath>

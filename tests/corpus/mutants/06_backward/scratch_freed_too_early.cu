@@ -1,5 +1,6 @@
 // corpus: fails launches (out of bounds)
 // corpus: survives compiles
+// corpus: on a GPU fails safety (out of bounds)
 // D is freed between the two passes that read it.
 #include <cmath>
 #include <cstdint>

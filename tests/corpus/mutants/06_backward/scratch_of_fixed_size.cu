@@ -1,5 +1,6 @@
 // corpus: fails contract (out of bounds | crash)
 // corpus: survives cross_attention, batch_and_heads, repeatable
+// corpus: on a GPU passes: what lies behind the variable is mapped, and no case of safety has so many queries
 // D lives in a device variable with room for 65,536 queries, counted over all heads.
 #include <cmath>
 #include <cstdint>

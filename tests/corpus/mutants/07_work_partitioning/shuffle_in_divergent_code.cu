@@ -1,6 +1,8 @@
 // corpus: fails causal (hang)
 // corpus: survives hard_numbers
 // corpus: survives cross_attention
+// corpus: on a GPU fails causal (wrong values | hang)
+// corpus: on a GPU survives hard_numbers, cross_attention
 // A row that sees nothing of a tile is skipped in front of the shuffles that find its maximum; the
 // other rows of the warp name all 32 lanes and wait for those that went past.
 #include <cmath>

@@ -1,6 +1,8 @@
 // corpus: fails many_tiles (wrong values)
 // corpus: fails safety (race)
 // corpus: survives one_tile
+// corpus: on a GPU fails safety (race)
+// corpus: on a GPU survives one_tile
 // A block of one warp needs no __syncthreads(), but nothing at all stands between the lanes that
 // still read a tile and those that load the next one over it.
 #include <cmath>

@@ -1,5 +1,6 @@
 // corpus: fails one_tile (wrong values | not finite)
 // corpus: survives compiles
+// corpus: on a GPU fails safety (race)
 // Relies on a warp working in lock step: no __syncwarp() between the lanes that write a row of P
 // and those that read it.
 #include <cmath>
