@@ -99,7 +99,9 @@ def growth(
     axes.set_yticks(ticks, [size_text(tick) for tick in ticks])
     axes.set_ylabel("scratch and LSE")
     lengths(axes, seq_lens, f"sequence length N (B = {batch}, H = {heads}, d = {head_dim})")
-    axes.legend(frameon=False, title="lesson", loc="upper left", bbox_to_anchor=(0, 0.84))
+    columns = 1 if len(measured) <= len(LENGTHS) else 2
+    place = {"loc": "upper left", "bbox_to_anchor": (0, 0.84), "ncols": columns}
+    axes.legend(frameon=False, title="lesson", fontsize=9, **place)
     conditions(
         figure,
         "CPU device, profile of 16 GiB; bytes asked for at the allocator, at peak. 06 is the backward "

@@ -15,7 +15,7 @@ from plots.common import Kernels, conditions, draw, heading, lengths, panel, sty
 
 LENGTHS = [64, 128, 256, 512]
 HEAD_DIM = 64
-TILES = (16, 32, 64, 128)  # queries in a block of the variants of lesson 03
+TILES = (16, 64, 128)  # queries in a block of the variants of lesson 03
 ASKED = "bytes that the threads ask for; caches answer a part of them"
 
 
@@ -129,7 +129,7 @@ def growth(counted: Mapping[str, Sequence[Count]]) -> Figure:
     axes.set_yticks(ticks, [size_text(tick) for tick in ticks])
     axes.set_ylabel("asked for by the threads")
     lengths(axes, seq_lens, f"sequence length N (B = 1, H = 1, d = {head_dim})")
-    axes.legend(frameon=False, title="lesson", loc="upper left")
+    axes.legend(frameon=False, title="lesson", loc="lower right", ncols=3)
     conditions(figure, f"CPU device, checked build: {ASKED}. Full attention, forward pass.")
     return figure
 
