@@ -103,8 +103,7 @@ def memory(section: dict) -> Figure:
                     label=together(kernels),
                 )
             for one in (one for kernel in kernels for one in found[kernel]):
-                if one["outcome"] == "out of memory" and one["asked_bytes"]:
-                    size = one["asked_bytes"] + one.get("held_bytes", 0)
+                if size := refused_bytes(one):
                     axes.plot(one["seq_len"], size, "X", color=color, markersize=11, mec=INK)
         everything = [one for entries in found.values() for one in entries]
         lengths(axes, everything)
@@ -112,6 +111,13 @@ def memory(section: dict) -> Figure:
     figure.text(0.02, 0.065, "Large X: refused, at the size that it would have had.", size=9)
     footnote(figure, section)
     return figure
+
+
+def refused_bytes(entry: dict) -> int:
+    """The size that memory would have had where it was refused; 0 where it was not, or nobody knows."""
+    if entry["outcome"] != "out of memory" or not entry["asked_bytes"]:
+        return 0
+    return entry["asked_bytes"] + entry.get("held_bytes", 0)
 
 
 def together(kernels: list[str]) -> str:
@@ -123,7 +129,7 @@ def together(kernels: list[str]) -> str:
 
 def bytes_axis(axes: Axes, entries: Entries) -> None:
     axes.set_yscale("log", base=2)
-    sizes = [one.get("extra_bytes", one.get("asked_bytes", 0)) for one in entries]
+    sizes = [one.get("extra_bytes", refused_bytes(one)) for one in entries]
     top = max([*sizes, KIB]).bit_length()
     ticks = [2**e for e in range(10, top + 1, 5)]
     labels = [size_text(tick) for tick in ticks]

@@ -7,7 +7,7 @@ import flash_lessons
 import numpy
 import pytest
 from matplotlib.axes import Axes
-from plots import catalogue, common, memory, numerics, online_softmax, reference, traffic
+from plots import catalogue, common, ladder, memory, numerics, online_softmax, reference, traffic
 
 SHAPES = [(1, 1), (2, 3)]  # batch, heads
 
@@ -39,6 +39,16 @@ def test_what_is_refused_is_marked_at_its_size() -> None:
         if line.get_marker() == "X"
     ]
     assert marks == [(n, 4.0 * n * n) for n in (65536, 131072)]
+
+
+def test_what_a_gpu_refused_lies_inside_the_figure() -> None:
+    figure = ladder.memory(common.record("ladder_cuda")["memory"])
+    marks = [
+        (axes, line) for axes in figure.axes for line in axes.lines if line.get_marker() == "X"
+    ]
+    assert marks
+    for axes, line in marks:
+        assert axes.get_ylim()[0] < line.get_xydata()[0][1] < axes.get_ylim()[1] / 1.3
 
 
 def test_the_longest_sequence_fits_and_the_next_does_not() -> None:
