@@ -74,13 +74,13 @@ struct Rows {
   static constexpr int kAtOnce = kThreads * kWidth / 32;          // rows
   static constexpr int kPieces = kTileRows / kAtOnce * (D / 32);  // of a thread
   Vec piece[kPieces];
+
   __device__ static int row(int i) { return i / (D / 32) * kAtOnce + threadIdx.x * kWidth / 32; }
   __device__ static int col(int i) { return i % (D / 32) * 32 + threadIdx.x * kWidth % 32; }
 
   // What lies behind row n or column d becomes zeros.
   __device__ void fetch(const float* rows, int n, int d) {
     rows += row(0) * d;
-#pragma unroll
     for (int i = 0; i < kPieces; ++i) {
       piece[i] = Vec{};
       if (row(i) < n && col(i) < d) piece[i] = *reinterpret_cast<const Vec*>(rows + col(i));
