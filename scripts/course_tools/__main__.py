@@ -10,6 +10,8 @@ MAINS = {
     "bench": "bench",
     "lesson_diff": "lesson_diff",
     "train_tiny": "train_tiny",
+    "plot": "plot",
+    "course": "course_commands",
 }
 
 if __name__ == "__main__":

@@ -20,9 +20,11 @@ SUITES = {
     "ctest": "the CPU device, the judge and the lessons",
     "scripts": "the scripts and the lesson files",
     "python": "the package flash_lessons, as a wheel",
+    "notebooks": "every notebook runs, and its figures show what was counted",
     "corpus": "planted bugs must fail, odd but correct kernels must pass",
 }
-SELECTABLE = ("ctest", "scripts", "python", "corpus")  # suites whose tests -k can choose from
+# Suites whose tests -k can choose from.
+SELECTABLE = ("ctest", "scripts", "python", "notebooks", "corpus")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -47,7 +49,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         "test",
         "Runs the project's own tests.",
         "suites, in this order:\n"
-        + "\n".join(f"  {name:<9}{what}" for name, what in SUITES.items()),
+        + "\n".join(f"  {name:<11}{what}" for name, what in SUITES.items()),
     )
     parser.add_argument(
         "--only",
@@ -72,7 +74,7 @@ def _print_suite(
             console.print(f"\nFAILED {suite}: {outcome.name}", style="bold red")
             console.print(shorten(outcome.detail, DETAIL_LINES), soft_wrap=True)
     console.print(
-        f"{suite:<9}{_count(outcomes, PASSED):>5} passed {_count(outcomes, FAILED):>4} failed"
+        f"{suite:<11}{_count(outcomes, PASSED):>5} passed {_count(outcomes, FAILED):>4} failed"
         f" {_count(outcomes, NOT_RUN):>4} not run {seconds:>7.1f} s"
     )
 

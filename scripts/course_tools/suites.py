@@ -24,6 +24,7 @@ WARNINGS_AS_ERRORS = "-DCMAKE_COMPILE_WARNING_AS_ERROR=ON"
 SKIPPED_FOLDERS = {"build", "__pycache__"}  # and every folder whose name starts with a dot
 CXX_ENDINGS = {".cu", ".cuh", ".cpp", ".h"}
 ASCII_ENDINGS = CXX_ENDINGS | {".cmake", ".def", ".in", ".json", ".py", ".sh", ".toml", ".txt"}
+ASCII_ENDINGS |= {".ipynb"}
 
 
 def format_suite(console: Console, _: str | None) -> list[Outcome]:
@@ -119,12 +120,17 @@ def _ctest(console: Console, preset: str, only: str | None) -> list[Outcome]:
 
 
 def scripts_suite(console: Console, only: str | None) -> list[Outcome]:
-    others = ["--ignore=tests/scripts/test_corpus.py", "--ignore=tests/python"]
-    return _pytest(console, "scripts", ["tests", *others], only)
+    others = ("scripts/test_corpus.py", "python", "notebooks")
+    ignored = [f"--ignore=tests/{other}" for other in others]
+    return _pytest(console, "scripts", ["tests", *ignored], only)
 
 
 def python_suite(console: Console, only: str | None) -> list[Outcome]:
     return _pytest(console, "python", ["tests/python"], only)
+
+
+def notebooks_suite(console: Console, only: str | None) -> list[Outcome]:
+    return _pytest(console, "notebooks", ["tests/notebooks"], only)
 
 
 def corpus_suite(console: Console, only: str | None) -> list[Outcome]:
@@ -174,7 +180,7 @@ def _run_with_report(
     except (OSError, ElementTree.ParseError) as error:
         return [Outcome(what, FAILED, f"{output}\nleft no report: {error}")]
     if finished.returncode != 0 and not any(one.status == FAILED for one in outcomes):
-        no_tests = what in ("scripts", "python", "corpus") and finished.returncode == 5
+        no_tests = what in ("scripts", "python", "notebooks", "corpus") and finished.returncode == 5
         if not no_tests:
             outcomes.append(Outcome(what, FAILED, f"{output}\n{finished.how()}"))
     return outcomes
@@ -212,5 +218,6 @@ RUN: dict[str, Callable[[Console, str | None], list[Outcome]]] = {
     "ctest": ctest_suite,
     "scripts": scripts_suite,
     "python": python_suite,
+    "notebooks": notebooks_suite,
     "corpus": corpus_suite,
 }

@@ -7,7 +7,9 @@ no date is written, so a test can compare a fresh figure with the committed one.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import IO
 
 import matplotlib
 
@@ -123,12 +125,24 @@ def grid(
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Writes the figure as SVG, whole or not at all."""
+    """Writes the figure as SVG, and as PNG beside it where $COURSE_FIGURES_PNG is set."""
+    write(figure, path, png=bool(os.environ.get("COURSE_FIGURES_PNG")))
+    print(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
+
+
+def write(figure: Figure, path: Path, *, png: bool = False) -> None:
+    """Writes the SVG whole or not at all, and closes the figure."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    if png:
+        write_png(figure, path.with_suffix(".png"))
     partial = path.with_suffix(".partial")
     figure.savefig(partial, format="svg", metadata={"Date": None, "Creator": None})
     text = partial.read_text(encoding="utf-8")
     partial.write_text("\n".join(line.rstrip() for line in text.splitlines()) + "\n", "utf-8")
     partial.replace(path)
     plt.close(figure)
-    print(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
+
+
+def write_png(figure: Figure, file: Path | IO[bytes]) -> None:
+    """150 pixels to the inch, on white."""
+    figure.savefig(file, format="png", dpi=150, facecolor="white", metadata={"Software": None})

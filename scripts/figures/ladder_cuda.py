@@ -78,7 +78,7 @@ def footnote(figure: Figure, section: dict) -> None:
     figure.text(0.02, 0.02, gpu_ladder.conditions(section), size=7.5, color=GREY)
 
 
-def draw_memory(section: dict, path: Path) -> None:
+def memory(section: dict) -> Figure:
     """Extra memory against N, and where it is refused."""
     figure = card(9.6, 5)
     for n, direction in enumerate(("forward", "backward")):
@@ -103,15 +103,21 @@ def draw_memory(section: dict, path: Path) -> None:
                     label=together(kernels),
                 )
             for one in (one for kernel in kernels for one in found[kernel]):
-                if one["outcome"] == "out of memory" and one["asked_bytes"]:
-                    size = one["asked_bytes"] + one.get("held_bytes", 0)
+                if size := refused_bytes(one):
                     axes.plot(one["seq_len"], size, "X", color=color, markersize=11, mec=INK)
         everything = [one for entries in found.values() for one in entries]
         lengths(axes, everything)
         bytes_axis(axes, everything)
     figure.text(0.02, 0.065, "Large X: refused, at the size that it would have had.", size=9)
     footnote(figure, section)
-    save(figure, path)
+    return figure
+
+
+def refused_bytes(entry: dict) -> int:
+    """The size that memory would have had where it was refused; 0 where it was not, or nobody knows."""
+    if entry["outcome"] != "out of memory" or not entry["asked_bytes"]:
+        return 0
+    return entry["asked_bytes"] + entry.get("held_bytes", 0)
 
 
 def together(kernels: list[str]) -> str:
@@ -123,7 +129,7 @@ def together(kernels: list[str]) -> str:
 
 def bytes_axis(axes: Axes, entries: Entries) -> None:
     axes.set_yscale("log", base=2)
-    sizes = [one.get("extra_bytes", one.get("asked_bytes", 0)) for one in entries]
+    sizes = [one.get("extra_bytes", refused_bytes(one)) for one in entries]
     top = max([*sizes, KIB]).bit_length()
     ticks = [2**e for e in range(10, top + 1, 5)]
     labels = [size_text(tick) for tick in ticks]
@@ -134,7 +140,7 @@ def bytes_axis(axes: Axes, entries: Entries) -> None:
     axes.legend(fontsize=8, frameon=False, loc="upper left")
 
 
-def draw_speed(section: dict, path: Path) -> None:
+def speed(section: dict) -> Figure:
     """TFLOP/s against N beside the rate of cuBLAS."""
     figure = card(9.6, 5)
     ceiling = section["cublas"].get("tflops")
@@ -171,10 +177,10 @@ def draw_speed(section: dict, path: Path) -> None:
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.legend(fontsize=7.5, frameon=False, loc="lower right", ncols=2)
     footnote(figure, section)
-    save(figure, path)
+    return figure
 
 
-def draw_ladder(section: dict, path: Path) -> None:
+def ladder(section: dict) -> Figure:
     """The steps at B4 H16 N4096, full attention, in % of cuBLAS, PyTorch's as lines."""
     figure = card(9.6, 5.2)
     figure.text(
@@ -210,7 +216,7 @@ def draw_ladder(section: dict, path: Path) -> None:
     for axes in panels:
         axes.set_ylim(0, 1.35 * max(*panels.values(), 1.0))
     footnote(figure, section)
-    save(figure, path)
+    return figure
 
 
 def label_of(kernel: str) -> str:
@@ -225,9 +231,9 @@ def share(entries: Entries, d: int) -> float:
 
 
 FIGURES = (
-    ("memory", "gpu_memory.svg", draw_memory),
-    ("memory", "gpu_speed.svg", draw_speed),
-    ("speed", "gpu_ladder.svg", draw_ladder),
+    ("memory", "gpu_memory.svg", memory),
+    ("memory", "gpu_speed.svg", speed),
+    ("speed", "gpu_ladder.svg", ladder),
 )
 
 
@@ -240,7 +246,7 @@ def main() -> None:
     folder = options.out or ROOT / "lessons" / "figures"
     for section, name, draw in FIGURES:
         if section in record:
-            draw(record[section], folder / name)
+            save(draw(record[section]), folder / name)
 
 
 if __name__ == "__main__":

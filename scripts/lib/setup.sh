@@ -1,6 +1,7 @@
 # Set-up shared by the launchers in scripts/: finds what a tool needs, installs it where it may.
 #
-#   course_setup TOOL ARGS...    TOOL is grade, test or bench; ARGS are the command's own arguments
+#   course_setup TOOL ARGS...    TOOL is grade, test, bench, plot or course; ARGS are the command's
+#                                own arguments
 #
 # sets course_root (the repository) and course_python (an interpreter with what the tool imports), or
 # prints one line that says what is missing and how to install it, and exits 3. Nothing is installed
@@ -32,7 +33,10 @@ course_setup() {
   course_command=scripts/$1
   course_tool=$1
   shift
+  # JupyterLab needs more than the other commands of scripts/course.
+  [ "$course_tool ${1:-}" != 'course notebook' ] || course_tool=notebook
   course_read_arguments "$@"
+  course_choose_python
   course_probe
   if [ ${#course_packages[@]} -gt 0 ] || [ -z "$course_python" ]; then
     mkdir -p "$course_cache" 2>/dev/null || course_fail "cannot write to $course_cache"
@@ -68,11 +72,26 @@ course_read_arguments() {
   if [ $course_help$course_device = no ] && command -v nvcc >/dev/null && course_gpu_answers; then
     course_default=cuda
   fi
-  if [ "$course_tool" = grade ]; then
+  if [ "$course_tool" = grade ] || [ "$course_tool" = course ]; then
     course_device=${course_device:-$course_default}
   elif [ "$course_tool" != bench ] || [ "$course_device" != cuda ]; then
     course_device=cpu
   fi
+}
+
+# Sets course_requirements, the file with what this tool imports, and course_own_venv: whether that is
+# more than rich, which the distribution may have. Tools with their own .venv build the Python package.
+course_choose_python() {
+  course_own_venv=yes
+  case $course_tool in
+    test) course_requirements=requirements-test ;;
+    plot) course_requirements=requirements-figures ;;
+    notebook) course_requirements=requirements-jupyter ;;
+    *)
+      course_requirements=requirements
+      course_own_venv=no
+      ;;
+  esac
 }
 
 course_gpu_answers() {
@@ -115,7 +134,8 @@ course_probe_toolchain() {
     course_has_library boost/context/detail/fcontext.hpp libboost_context ||
       course_miss Boost.Context libboost-context-dev
   fi
-  if [ "$course_tool" != grade ] && [ "$course_device" != cuda ]; then
+  case $course_tool in plot | notebook) return ;; esac
+  if [ "$course_tool" = test ] || { [ "$course_tool" = bench ] && [ "$course_device" != cuda ]; }; then
     course_has_library benchmark/benchmark.h libbenchmark ||
       course_miss 'Google Benchmark' libbenchmark-dev
   fi
@@ -147,7 +167,7 @@ course_has_library() { # header, library name without its ending
 course_probe_python() {
   course_python=
   if ! command -v python3 >/dev/null; then
-    if [ "$course_tool" = test ]; then
+    if [ $course_own_venv = yes ] && [ $course_help = no ]; then
       course_miss 'Python (3.11 or newer) with venv and headers' 'python3 python3-venv python3-dev'
     elif [ $course_help = yes ]; then
       course_miss 'Python (3.11 or newer)' python3
@@ -158,7 +178,7 @@ course_probe_python() {
   fi
   if [ $course_help = yes ]; then
     python3 -c "$course_python_version" 2>/dev/null && course_python=python3
-  elif [ "$course_tool" != test ]; then
+  elif [ $course_own_venv = no ]; then
     python3 -c "$course_python_version; import rich" >/dev/null 2>&1 && course_python=python3
   fi
   [ -n "$course_python" ] || ! course_venv_ready || course_python=$course_venv/bin/python
@@ -169,17 +189,16 @@ course_probe_python() {
     return 0
   fi
   # The distribution's own interpreter gets rich as a package; any other one gets a .venv.
-  if [ "$course_tool" != test ] && course_may_install && course_python_is_packaged; then
+  if [ $course_own_venv = no ] && course_may_install && course_python_is_packaged; then
     course_miss 'rich (a Python package)' python3-rich
   elif ! python3 -c 'import venv, ensurepip' >/dev/null 2>&1; then
-    if [ "$course_tool" = test ]; then
+    if [ $course_own_venv = yes ]; then
       course_miss "Python's venv" python3-venv
     else
       course_miss 'rich (a Python package)' python3-rich
     fi
   fi
-  # The tests build the Python package.
-  if [ "$course_tool" = test ] && ! python3 -c "$course_python_headers" >/dev/null 2>&1; then
+  if [ $course_own_venv = yes ] && ! python3 -c "$course_python_headers" >/dev/null 2>&1; then
     course_miss "Python's headers" python3-dev
   fi
 }
@@ -240,24 +259,19 @@ course_list() { # joins its arguments with commas
   printf '%s' "${text:2}"
 }
 
-# The file with what this tool imports; what the tests need includes what the others need.
-course_requirements() {
-  if [ "$course_tool" = test ]; then echo requirements-test; else echo requirements; fi
-}
-
 # What .venv must hold: changes with the requirement files and with the place.
 course_venv_stamp() {
   { echo "$course_venv"; cat "$course_root"/scripts/requirements*.txt; } | sha256sum
 }
 
 course_venv_ready() {
-  local stamp=$course_venv/$(course_requirements).stamp
+  local stamp=$course_venv/$course_requirements.stamp
   [ -x "$course_venv/bin/python" ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(course_venv_stamp)" ]
 }
 
 course_make_venv() {
   local log=$course_cache/pip.log hint=
-  [ "$course_tool" = test ] || hint='; or: apt-get install -y python3-rich'
+  [ $course_own_venv = yes ] || hint='; or: apt-get install -y python3-rich'
   course_say "installing Python packages into .venv (pip)"
   if [ -e "$course_venv.incomplete" ] || [ ! -x "$course_venv/bin/python" ]; then
     rm -rf "$course_venv"
@@ -265,11 +279,26 @@ course_make_venv() {
   : >"$course_venv.incomplete" || course_fail "cannot write to $course_root"
   if ! python3 -m venv "$course_venv" >"$log" 2>&1 ||
     ! "$course_venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-      -r "$course_root/scripts/$(course_requirements).txt" >>"$log" 2>&1 </dev/null; then
+      -r "$course_root/scripts/$course_requirements.txt" >>"$log" 2>&1 </dev/null; then
     course_fail "pip could not install the Python packages; is there a network? (log: $log)$hint"
   fi
-  course_venv_stamp >"$course_venv/$(course_requirements).stamp"
-  [ "$course_tool" != test ] || course_venv_stamp >"$course_venv/requirements.stamp"
+  local file
+  for file in $(course_included $course_requirements); do
+    course_venv_stamp >"$course_venv/$file.stamp"
+  done
   rm -f "$course_venv.incomplete"
   course_python=$course_venv/bin/python
+}
+
+course_included() { # requirements; prints its name, and those of the files that it includes
+  local line
+  echo "$1"
+  while read -r line; do
+    case $line in
+      '-r '*)
+        line=${line#-r }
+        course_included "${line%.txt}"
+        ;;
+    esac
+  done <"$course_root/scripts/$1.txt"
 }

@@ -12,6 +12,7 @@ OUTCOMES = {
     "ctest": [Outcome("cpu: one", PASSED), Outcome("cpu: two", PASSED)],
     "scripts": [Outcome("one", PASSED)],
     "python": [Outcome("one", PASSED)],
+    "notebooks": [Outcome("one", PASSED)],
     "corpus": [Outcome("one", PASSED)],
 }
 
@@ -42,7 +43,7 @@ def test_all_green(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
     assert run_with(monkeypatch) == (0, list(OUTCOMES))
     assert last_lines(capsys, 2) == [
         "NOT RUN  build: cuda: there is no nvcc here",
-        "7 passed, 0 failed, 1 skipped",
+        "8 passed, 0 failed, 1 skipped",
     ]
 
 
@@ -51,7 +52,7 @@ def test_a_failure(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
     assert run_with(monkeypatch, corpus=failed)[0] == 1
     text = capsys.readouterr().out
     assert "FAILED corpus: one\nit is [red]wrong[/red]\n" in text
-    assert text.endswith("6 passed, 1 failed, 1 skipped\n")
+    assert text.endswith("7 passed, 1 failed, 1 skipped\n")
 
 
 @pytest.mark.parametrize("outcomes", [[], [Outcome("one", NOT_RUN, "no GPU")]])
@@ -69,7 +70,7 @@ def test_nothing_runs_on_a_failed_build(
     assert (status, ran) == (1, ["format", "build"])
     text = capsys.readouterr().out
     assert "line 1: error" in text
-    assert text.endswith("1 passed, 1 failed, 4 skipped\n")
+    assert text.endswith("1 passed, 1 failed, 5 skipped\n")
 
 
 def test_only_some_suites(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
@@ -83,9 +84,10 @@ def test_only_some_suites(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 def test_only_some_names(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run_with(monkeypatch, "-k", "one", ctest=[]) == (
         0,
-        ["ctest", "scripts", "python", "corpus"],
+        ["ctest", "scripts", "python", "notebooks", "corpus"],
     )
-    assert run_with(monkeypatch, "-k", "x", ctest=[], scripts=[], python=[], corpus=[])[0] == 1
+    nothing = {name: [] for name in project_tests.SELECTABLE}
+    assert run_with(monkeypatch, "-k", "x", **nothing)[0] == 1
 
 
 CTEST = """\

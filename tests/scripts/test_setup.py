@@ -33,6 +33,8 @@ NEEDED = {"grade": [*GRADE, "python3", "python3-rich"]}
 NEEDED["bench"] = [*GRADE[:4], "libbenchmark-dev", GRADE[4], "python3", "python3-rich"]
 NEEDED["test"] = [*GRADE[:4], "libbenchmark-dev", GRADE[4], "python3", "python3-venv"]
 NEEDED["test"] += ["python3-dev"]
+NEEDED["course"] = NEEDED["grade"]
+NEEDED["plot"] = [*GRADE[:4], "python3", "python3-venv", "python3-dev"]
 
 STAND_INS = {
     "g++": """
@@ -250,7 +252,7 @@ def test_help_needs_python_only(tmp_path: Path) -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("tool", ["grade", "test"])
+@pytest.mark.parametrize("tool", ["grade", "test", "plot"])
 def test_pip_fills_a_venv_once(tmp_path: Path, tool: str) -> None:
     packages = [one for one in NEEDED[tool] if one != "python3-rich"]
     machine = Machine(tmp_path, [*packages, "python3-venv"])
@@ -271,6 +273,35 @@ def test_the_venv_of_the_tests_serves_grade(tmp_path: Path) -> None:
     machine.run("test")
     assert ".venv/bin/python" in machine.run("grade").stdout
     assert len(machine.log("pip.log")) == 1
+
+
+def test_the_venv_of_the_tests_serves_plot_but_not_jupyter(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, NEEDED["test"])
+    machine.run("test")
+    assert ".venv/bin/python" in machine.run("plot").stdout
+    assert len(machine.log("pip.log")) == 1
+    result = machine.run("course", "notebook", "01")
+    assert result.returncode == 0, result.stderr
+    assert "scripts/course: installing Python packages into .venv (pip)" in result.stderr
+    assert " course notebook 01 device=cpu" in result.stdout
+    assert "requirements-jupyter.txt" in machine.log("pip.log")[1]
+    for command in (("course", "notebook"), ("plot",), ("test",), ("grade",)):
+        assert machine.run(*command).stderr == ""
+
+
+def test_jupyter_needs_what_plot_needs(tmp_path: Path) -> None:
+    result = Machine(tmp_path, []).run("course", "notebook")
+    command = f"sudo apt-get install -y {' '.join(NEEDED['plot'])}"
+    assert_one_line_error(result, 3, "scripts/course: missing g++", command)
+    assert result.stderr.endswith(f"{command}\n")
+
+
+@pytest.mark.parametrize("words", [("plot", "--help"), ("course", "--help")])
+def test_help_of_the_learners_tools_needs_python_only(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    result = Machine(tmp_path, ["python3"]).run(*words)
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 def test_a_venv_that_was_cut_short_is_made_again(tmp_path: Path) -> None:

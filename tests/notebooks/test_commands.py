@@ -1,0 +1,102 @@
+"""scripts/plot and scripts/course notebook."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from course_tools import course_commands, notebook
+from course_tools.errors import UsageError
+
+PNG = b"\x89PNG\r\n"
+
+
+def plot(root: Path, *arguments: object) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, root / "scripts/course_tools", "plot", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_figures_are_drawn_without_jupyter(root: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "folder"
+    result = plot(root, out, "--only", "02_", "--only", "lessons")
+    assert result.returncode == 0, result.stderr
+    assert "3 figures, each as PNG and SVG" in result.stdout
+    names = {
+        f"{name}.{ending}"
+        for name in ("02_running", "02_rules", "03_lessons")
+        for ending in ("png", "svg")
+    }
+    assert {path.name for path in out.iterdir()} == names
+    for path in out.glob("*.png"):
+        assert path.read_bytes().startswith(PNG)
+    for path in out.glob("*.svg"):
+        assert ElementTree.parse(path).getroot().tag.endswith("svg")
+
+
+def test_a_learners_kernel_is_drawn_too(root: Path, tmp_path: Path) -> None:
+    kernels = tmp_path / "kernels"
+    kernels.mkdir()
+    for path in (root / "solutions/03_online_softmax.cu", *(root / "kernels").glob("*.h")):
+        shutil.copy(path, kernels)
+    result = plot(root, tmp_path, "--only", "01_memory", "--kernels", kernels)
+    assert result.returncode == 0, result.stderr
+    alone = tmp_path / "alone"
+    assert plot(root, alone, "--only", "01_memory").returncode == 0
+    assert (alone / "01_memory.svg").read_bytes() != (tmp_path / "01_memory.svg").read_bytes()
+    gpu = "01_memory_gpu.svg"
+    assert (alone / gpu).read_bytes() == (tmp_path / gpu).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--only", "07_"], "no figure has 07_ in its name; there are 01_memory, "),
+        (["--kernels", "/nowhere"], "/nowhere is no folder"),
+        (["--frob"], "unrecognized arguments: --frob (see scripts/plot --help)"),
+    ],
+)
+def test_a_wrong_command_line(root: Path, tmp_path: Path, arguments: list[str], words: str) -> None:
+    result = plot(root, tmp_path / "out", *arguments)
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+    assert words in result.stderr
+
+
+def test_a_kernel_that_does_not_compile(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "03_online_softmax.cu").write_text("int x = y;\n", encoding="ascii")
+    result = plot(root, tmp_path / "out", "--only", "01_memory", "--kernels", tmp_path)
+    assert result.returncode == 2
+    assert "03_online_softmax.cu does not compile" in result.stderr.splitlines()[-1]
+    assert "Traceback" not in result.stderr
+
+
+def test_jupyterlab_is_started_on_the_notebook(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    started = []
+    monkeypatch.setattr("os.execve", lambda path, argv, env: started.append((path, argv, env)))
+    course_commands.main(["notebook", "03", "--no-browser", "--port", "9999"])
+    ((path, argv, env),) = started
+    assert path == sys.executable
+    assert argv[1:3] == ["-m", "jupyterlab"]
+    assert "--port=9999" in argv
+    assert "--LabApp.default_url=/lab/tree/notebooks/03_counting_traffic.ipynb" in argv
+    assert (Path(env["PYTHONPATH"].split(":")[0]) / "flash_lessons/__init__.py").exists()
+
+
+@pytest.mark.parametrize(
+    "word", ["3", "03", "03_counting_traffic", "notebooks/03_counting_traffic.ipynb"]
+)
+def test_a_notebook_has_several_names(word: str) -> None:
+    assert notebook.find(word).name == "03_counting_traffic.ipynb"
+
+
+def test_a_notebook_that_is_not_there() -> None:
+    with pytest.raises(UsageError, match="there is no notebook '0'; there are 01_memory"):
+        notebook.find("0")
+    assert notebook.find(None).name == "notebooks"

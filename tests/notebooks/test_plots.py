@@ -1,0 +1,151 @@
+"""What the figures show is what the device counted."""
+
+import shutil
+from pathlib import Path
+
+import flash_lessons
+import numpy
+import pytest
+from matplotlib.axes import Axes
+from plots import catalogue, common, ladder, memory, numerics, online_softmax, reference, traffic
+
+SHAPES = [(1, 1), (2, 3)]  # batch, heads
+
+
+def plotted(axes: Axes, label: str) -> list[tuple[float, float]]:
+    """The points of the line with this label."""
+    (line,) = (line for line in axes.lines if line.get_label() == label)
+    return [(float(x), float(y)) for x, y in line.get_xydata()]
+
+
+@pytest.mark.parametrize(("batch", "heads"), SHAPES)
+def test_memory_of_01_and_03_is_plotted_to_the_byte(batch: int, heads: int) -> None:
+    measured = memory.measure(common.solutions("01", "03"), batch=batch, heads=heads)
+    (axes,) = memory.growth(measured, batch=batch, heads=heads).axes
+    naive, online = plotted(axes, "01"), plotted(axes, "03")
+    matrices = batch * heads
+    fit = [n for n in memory.LENGTHS if 4 * matrices * (n**2 + 4 * n * 64) <= memory.CARD]
+    assert naive == [(n, 4 * matrices * n**2) for n in fit]
+    assert online == [(n, 4 * matrices * n) for n in memory.LENGTHS]
+    assert len(fit) < len(memory.LENGTHS)
+
+
+def test_what_is_refused_is_marked_at_its_size() -> None:
+    measured = memory.measure(common.solutions("01"), [32768, 65536, 131072])
+    assert [point.refused for point in measured["01"]] == [False, True, True]
+    marks = [
+        tuple(line.get_xydata()[0])
+        for line in memory.growth(measured).axes[0].lines
+        if line.get_marker() == "X"
+    ]
+    assert marks == [(n, 4.0 * n * n) for n in (65536, 131072)]
+
+
+def test_what_a_gpu_refused_lies_inside_the_figure() -> None:
+    figure = ladder.memory(common.record("ladder_cuda")["memory"])
+    marks = [
+        (axes, line) for axes in figure.axes for line in axes.lines if line.get_marker() == "X"
+    ]
+    assert marks
+    for axes, line in marks:
+        assert axes.get_ylim()[0] < line.get_xydata()[0][1] < axes.get_ylim()[1] / 1.3
+
+
+def test_the_longest_sequence_fits_and_the_next_does_not() -> None:
+    for number, head_dim in (("01", 64), ("03", 128)):
+        kernels = flash_lessons.lesson(number)
+        n = memory.longest(kernels, heads=4, head_dim=head_dim)
+        shape = {"heads": 4, "head_dim": head_dim}
+        kernels.allocate_only(seq_len_q=n, **shape)
+        with pytest.raises(MemoryError):
+            kernels.allocate_only(seq_len_q=n + memory.STEP, **shape)
+
+
+def test_traffic_is_plotted_as_it_is_counted() -> None:
+    counted = traffic.by_length(common.solutions("01", "03", "07"), [128, 256], 32)
+    (axes,) = traffic.growth(counted).axes
+    for label, queries in (("01", 1), ("03", 64), ("07", 128)):
+        assert plotted(axes, label) == [(n, 8 * n * n * 32 / queries) for n in (128, 256)]
+
+
+def test_a_smaller_tile_asks_for_more(tmp_path: Path) -> None:
+    few, many = traffic.by_tile(tmp_path, 128, 32, (16, 64))
+    assert (few.on_chip, many.on_chip) == (512, 2048)
+    assert few.kv_bytes == 4 * many.kv_bytes == 8 * 128 * 128 * 32 // 16
+
+
+def test_only_kernels_that_are_begun_are_shown(tmp_path: Path, root: Path) -> None:
+    shutil.copy(root / "kernels/01_naive.cu", tmp_path)
+    shutil.copy(root / "solutions/03_online_softmax.cu", tmp_path)
+    for header in (root / "kernels").glob("*.h"):
+        shutil.copy(header, tmp_path)
+    begun = common.begun("01", "02", "03", folder=tmp_path)
+    assert list(begun) == ["yours, 03"]
+    assert common.begun("01", folder=tmp_path) == {}
+    measured = memory.measure({**common.solutions("03"), **begun}, [1024, 2048])
+    (axes,) = memory.growth(measured).axes
+    assert plotted(axes, "03") == plotted(axes, "yours, 03") == [(1024, 4096), (2048, 8192)]
+
+
+def test_the_rule_that_is_right_gives_the_row() -> None:
+    for order, differ in (("random", True), ("rising", True), ("falling", False)):
+        scores, values = online_softmax.row(order)
+        exact = online_softmax.exact(scores, values)
+        errors = {
+            rule: abs(online_softmax.fold(scores, values, rule).o[-1] - exact)
+            for rule in online_softmax.RULES
+        }
+        assert errors["multiply"] < 1e-5
+        for rule in ("none", "divide"):
+            assert (errors[rule] > 0.01) == differ, (order, rule)
+
+
+def test_errors_are_far_below_the_bound_and_bugs_above_it() -> None:
+    q, k, v = common.draw(1, 1, 64, 32)
+    expected = reference.attention(q, k, v)
+    right = flash_lessons.lesson("03").attention(q, k, v)
+    assert 0 < (abs(right - expected.o) / expected.o_bound).max() < 0.1
+    without_last = flash_lessons.lesson("03").attention(
+        q, *(numpy.ascontiguousarray(one[:, :, :-1]) for one in (k, v))
+    )
+    assert (abs(without_last - expected.o) / expected.o_bound).max() > 100
+
+
+def test_what_breaks_and_what_does_not() -> None:
+    found = numerics.breaking([1.0, 64.0])
+    assert max(found["with m, multiplied"]) < 1e-5
+    assert found["without m"][0] < 1e-5
+    assert found["without m"][1] == numpy.inf
+    assert min(found["with m, nothing done"]) > 0.1
+    assert min(found["with m, divided"]) > 0.1
+
+
+def test_gradients_of_the_reference_are_those_of_the_output() -> None:
+    q, k, v, do = common.draw(1, 1, 6, 4, count=4)
+    gradients = reference.attention(q, k, v, causal=True, do=do).gradients
+    arrays = {"dq": q, "dk": k, "dv": v}
+    for name, array in arrays.items():
+        step = numpy.zeros(array.shape)
+        step[0, 0, 2, 1] = 2.0**-10
+        loss = [
+            (reference.attention(*_moved(arrays, name, sign * step), causal=True).o * do).sum()
+            for sign in (1, -1)
+        ]
+        assert (loss[0] - loss[1]) / 2**-9 == pytest.approx(
+            gradients[name][0, 0, 2, 1], rel=1e-4, abs=1e-5
+        )
+
+
+def _moved(arrays: dict, name: str, step: numpy.ndarray) -> list[numpy.ndarray]:
+    return [array + step if key == name else array for key, array in arrays.items()]
+
+
+def test_every_figure_says_its_conditions() -> None:
+    """Recorded ones name the GPU, the others the CPU device or NumPy; all have labelled axes."""
+    for name in ("01_memory_gpu", "02_running", "03_lessons", "04_roofline", "05_mask", "06_order"):
+        figure = catalogue.FIGURES[name]()
+        foot = " ".join(text.get_text() for text in figure.texts)
+        wanted = (
+            "NVIDIA H200" if name in ("01_memory_gpu", "04_roofline") else ("CPU device", "NumPy")
+        )
+        assert any(word in foot for word in ([wanted] if isinstance(wanted, str) else wanted)), name
