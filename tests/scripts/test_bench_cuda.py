@@ -269,7 +269,8 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
 def test_a_whole_run_is_recorded(written: list[dict], capsys: pytest.CaptureFixture) -> None:
     assert bench.main(["--device", "cuda", "--seconds", "0.01"]) == 0
     (record,) = written
-    assert len(record["speed"]["entries"]) == 7
+    solutions = {path.stem for path in paths.SOLUTIONS.glob("*.cu")}
+    assert {entry["kernel"] for entry in record["speed"]["entries"]} == solutions
     assert record["speed"]["conditions"]["command"] == "scripts/bench --device cuda --seconds 0.01"
     text = capsys.readouterr().out
     assert "PyTorch is not here" in text
