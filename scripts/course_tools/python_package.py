@@ -36,10 +36,15 @@ def install() -> Path:
             *("wheel", ".", *offline, "-w", FOLDER / "wheel"),
             *("--config-settings", f"build-dir={FOLDER / 'objects'}"),
         )
-        (wheel,) = (FOLDER / "wheel").glob("*.whl")
-        _pip("install", *offline, "--target", SITE, wheel)
+        _pip("install", *offline, "--target", SITE, wheel())
         stamp.write_text(now, encoding="ascii")
     return SITE
+
+
+def wheel() -> Path:
+    """The wheel that install() made."""
+    (path,) = (FOLDER / "wheel").glob("*.whl")
+    return path
 
 
 @contextlib.contextmanager
