@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course_tools import device, gpu_kernels, gpu_ladder, paths, records
-from course_tools.errors import EXIT_FAILED, EXIT_OK, InternalError, SetupError
+from course_tools.errors import EXIT_FAILED, EXIT_OK, InternalError, SetupError, UsageError
 from course_tools.gpu import DeviceLost, Gpu
 from course_tools.gpu_bench import MEMORY, SPEED, Bench, Section
 from course_tools.gpu_kernels import Kernel
@@ -87,7 +87,11 @@ def run(options: argparse.Namespace) -> int:
     console = display.make_console()
     if options.record_from is not None:
         record = records.read(options.record_from)
-        gpu_ladder.write(record)
+        try:
+            gpu_ladder.write(record)
+        except (AttributeError, KeyError, TypeError) as error:
+            path = options.record_from
+            raise UsageError(f"{path} is not a record of scripts/bench --device cuda") from error
         gpu_ladder.show(console, record)
         return EXIT_OK
     record: dict = {}

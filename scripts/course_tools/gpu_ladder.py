@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from course_tools import course, paths, records
 from course_tools.errors import UsageError
 from course_tools.gpu_pytorch import TITLES
-from course_tools.tables import GIB, KIB, MIB, fill, markdown
+from course_tools.tables import GIB, KIB, MIB, fill, markdown, table_in
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,10 +31,14 @@ def write(record: dict) -> None:
     if not any(name in record for name in SECTIONS):
         raise UsageError("the record has no section of scripts/bench --device cuda")
     whole = {**read(), **{name: record[name] for name in SECTIONS if name in record}}
-    records.write(RECORD, whole)
-    fill(README, LADDER, ladder_table(whole))
+    made = [(README, LADDER, ladder_table(whole))]
     for lesson, name in lesson_tables():
-        fill(paths.LESSONS / lesson / "README.md", name, lesson_table(whole, lesson, name))
+        made.append((paths.LESSONS / lesson / "README.md", name, lesson_table(whole, lesson, name)))
+    for readme, name, _ in made:
+        table_in(readme, name)  # every table has its place, before anything is written
+    records.write(RECORD, whole)
+    for readme, name, table in made:
+        fill(readme, name, table)
 
 
 def lesson_tables() -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from conftest import ROOT, Repository
+from conftest import ROOT, Repository, assert_one_line_error
 from course_tools import course, display, gpu_ladder, paths, tables
 from course_tools.gpu_problem import BACKWARD, FORWARD
 from gpu_stand_in import bench_command
@@ -173,3 +173,33 @@ def test_one_section_leaves_the_other_alone(texts: Repository) -> None:
         assert bench_command(texts, "--device", "cuda", "--record-from", made).returncode == 0
     kept = json.loads((texts.root / "notebooks/data/ladder_cuda.json").read_text())
     assert kept == fabricated()
+
+
+RECORD = "notebooks/data/ladder_cuda.json"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"speed": 3}', "elsewhere.json is not a record"),
+        ('{"speed": {"entries": [{}]}}', "elsewhere.json is not a record"),
+        ("[1]", "the record has no section"),
+    ],
+)
+def test_a_file_that_is_no_record_changes_nothing(texts: Repository, text: str, words: str) -> None:
+    texts.write(RECORD, json.dumps(fabricated()))
+    before = (texts.root / "README.md").read_text()
+    made = texts.write("elsewhere.json", text)
+    result = bench_command(texts, "--device", "cuda", "--record-from", made)
+    assert_one_line_error(result, 2, words)
+    assert json.loads((texts.root / RECORD).read_text()) == fabricated()
+    assert (texts.root / "README.md").read_text() == before
+
+
+def test_a_text_without_markers_keeps_the_record_as_it_was(texts: Repository) -> None:
+    texts.write(RECORD, json.dumps(fabricated()))
+    texts.write("lessons/07_work_partitioning/README.md", "no table here")
+    made = texts.write("elsewhere.json", json.dumps({"speed": fabricated()["memory"]}))
+    result = bench_command(texts, "--device", "cuda", "--record-from", made)
+    assert_one_line_error(result, 3, "07_work_partitioning", "<!-- table: gpu -->")
+    assert json.loads((texts.root / RECORD).read_text()) == fabricated()
