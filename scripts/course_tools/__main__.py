@@ -12,6 +12,7 @@ MAINS = {
     "train_tiny": "train_tiny",
     "plot": "plot",
     "course": "course_commands",
+    "corpus": "grade_corpus",
 }
 
 if __name__ == "__main__":

@@ -34,6 +34,13 @@ class Parser(argparse.ArgumentParser):
         sys.exit(EXIT_USAGE)
 
 
+def positive(text: str) -> int:
+    """The type of an argument that is a number of things."""
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return int(text)
+
+
 def run_tool(tool: str, load: Callable[[], Main], arguments: Sequence[str]) -> int:
     """Runs a tool's main function; no process that it started outlives this call."""
     for number in STOP_SIGNALS:

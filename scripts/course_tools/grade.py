@@ -8,7 +8,7 @@ from pathlib import Path
 
 from course_tools import course, judge, paths, report, results
 from course_tools import device as devices
-from course_tools.cli import Parser
+from course_tools.cli import Parser, positive
 from course_tools.errors import SetupError, UsageError
 
 # For tests of this script: a folder with the judges to run; nothing is built.
@@ -116,7 +116,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write a JSON report")
     parser.add_argument("--junit", type=Path, metavar="FILE", help="write a JUnit XML report")
     parser.add_argument(
-        "--jobs", type=_positive, default=1, metavar="N", help="lessons graded at once (default 1)"
+        "--jobs", type=positive, default=1, metavar="N", help="lessons graded at once (default 1)"
     )
     parser.add_argument("--verbose", action="store_true", help="show everything the judge prints")
     options = parser.parse_intermixed_args(arguments)
@@ -134,12 +134,6 @@ def _seed(text: str) -> int:
             f"{text!r} is not a seed: give 64 bits in hex (0x5eed) or decimal"
         )
     return seed
-
-
-def _positive(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
-    return int(text)
 
 
 def _source(options: argparse.Namespace, lesson: course.Lesson) -> Path:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from course_tools import course, paths
-from course_tools.cli import Parser
+from course_tools.cli import Parser, positive
 from course_tools.errors import EXIT_FAILED, EXIT_OK, SetupError, UsageError
 
 if TYPE_CHECKING:
@@ -88,11 +88,11 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         "--attention", choices=("both", "ours", "torch"), default="both", help="what is trained"
     )
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where it answers")
-    parser.add_argument("--steps", type=_positive, default=200)
+    parser.add_argument("--steps", type=positive, default=200)
     parser.add_argument("--seed", type=int, default=1)
     for name, value in asdict(Sizes()).items():
         flag = "--" + name.replace("_", "-")
-        parser.add_argument(flag, type=_positive, default=value, help=f"default: {value}")
+        parser.add_argument(flag, type=positive, default=value, help=f"default: {value}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="writes the loss curves")
     options = parser.parse_args(arguments)
     if options.kernels and options.solutions:
@@ -100,13 +100,6 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     if options.head_dim > 128:
         parser.error("--head-dim: the kernels take 1 to 128")
     return options
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError(text)
-    return value
 
 
 def _import_torch() -> object:

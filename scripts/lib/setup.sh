@@ -1,6 +1,6 @@
 # Set-up shared by the launchers in scripts/: finds what a tool needs, installs it where it may.
 #
-#   course_setup TOOL ARGS...    TOOL is grade, test, bench, plot or course; ARGS are the command's
+#   course_setup TOOL ARGS...    TOOL is grade, test, bench, corpus, plot or course; ARGS are the command's
 #                                own arguments
 #
 # sets course_root (the repository) and course_python (an interpreter with what the tool imports), or
@@ -74,8 +74,11 @@ course_read_arguments() {
   fi
   if [ "$course_tool" = grade ] || [ "$course_tool" = course ]; then
     course_device=${course_device:-$course_default}
-  elif [ "$course_tool" != bench ] || [ "$course_device" != cuda ]; then
-    course_device=cpu
+  else
+    case $course_tool:$course_device in
+      bench:cuda | corpus:cuda) ;;
+      *) course_device=cpu ;;
+    esac
   fi
 }
 

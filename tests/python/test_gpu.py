@@ -1,14 +1,7 @@
 """Arrays on an NVIDIA GPU: PyTorch's, CuPy's, JAX's, and the caller's streams.
 
-On a machine with a GPU, nvcc and PyTorch (CuPy and JAX are used where they are):
-
-    python3 -m pip wheel . --no-build-isolation --no-deps -w build/wheel
-    python3 -m pip install --no-deps build/wheel/flash_lessons-*.whl
-    FLASH_LESSONS_INSTALLED=1 python3 -m pytest tests/python/test_gpu.py -rs
-    scripts/train_tiny --solutions --device cuda --layers 4 --head-dim 64 --context 256 --batch 16
-
-Where there is no Boost, the first line needs --config-settings
-cmake.define.FLASH_LESSONS_CPU_DEVICE=OFF: the package then is for a GPU only.
+tests/on_a_gpu.sh builds and installs the package on a machine with a GPU, nvcc and PyTorch, and runs
+these tests. CuPy and JAX are used where they are.
 """
 
 import types

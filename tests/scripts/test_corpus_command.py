@@ -66,8 +66,17 @@ def test_shards_have_every_file_once(with_corpus: Repository) -> None:
 @pytest.mark.parametrize("part", ["0/2", "3/2", "1", "a/b"])
 def test_a_shard_that_is_none(with_corpus: Repository, part: str) -> None:
     done = corpus(with_corpus, "--shard", part)
-    assert done.returncode == 2
-    assert "is not a part such as 1/2" in done.stderr
+    assert_one_line_error(done, 2, "is not a part such as 1/2")
+
+
+@pytest.mark.parametrize("flag", ["--seeds", "--first", "--jobs"])
+def test_a_number_that_is_none(with_corpus: Repository, flag: str) -> None:
+    assert_one_line_error(corpus(with_corpus, flag, "0"), 2, "'0' is not a positive number")
+
+
+def test_a_word_that_no_file_has(with_corpus: Repository) -> None:
+    done = corpus(with_corpus, "no_such_kernel")
+    assert_one_line_error(done, 2, "no file of tests/corpus has no_such_kernel in its path")
 
 
 def test_a_judge_that_is_missing(with_corpus: Repository) -> None:

@@ -33,7 +33,7 @@ NEEDED = {"grade": [*GRADE, "python3", "python3-rich"]}
 NEEDED["bench"] = [*GRADE[:4], "libbenchmark-dev", GRADE[4], "python3", "python3-rich"]
 NEEDED["test"] = [*GRADE[:4], "libbenchmark-dev", GRADE[4], "python3", "python3-venv"]
 NEEDED["test"] += ["python3-dev"]
-NEEDED["course"] = NEEDED["grade"]
+NEEDED["course"] = NEEDED["corpus"] = NEEDED["grade"]
 NEEDED["plot"] = [*GRADE[:4], "python3", "python3-venv", "python3-dev"]
 
 STAND_INS = {
@@ -205,12 +205,13 @@ def test_root_without_a_network_asks_for_googletest_once(tmp_path: Path) -> None
     assert len(machine.log("apt.log")) == 1
 
 
-def test_a_gpu_needs_no_boost(tmp_path: Path) -> None:
-    packages = [one for one in NEEDED["grade"] if one != "libboost-context-dev"]
+@pytest.mark.parametrize("tool", ["grade", "corpus"])
+def test_a_gpu_needs_no_boost(tmp_path: Path, tool: str) -> None:
+    packages = [one for one in NEEDED[tool] if one != "libboost-context-dev"]
     machine = Machine(tmp_path, packages)
-    result = machine.run("grade", "--device", "cuda")
+    result = machine.run(tool, "--device", "cuda")
     assert (result.returncode, result.stderr) == (0, "")
-    assert machine.run("grade", "--device=cpu").returncode == 3
+    assert machine.run(tool, "--device=cpu").returncode == 3
 
 
 def test_a_benchmark_on_a_gpu_needs_what_grading_needs(tmp_path: Path) -> None:
