@@ -7,7 +7,7 @@
 #   training   scripts/train_tiny with the solutions of lessons 05 and 07 beside PyTorch
 #   grades     scripts/grade --solutions --device cuda, and 06_backward_fast.cu as lesson 06
 #   tools      every solution under compute-sanitizer's four tools
-#   judge      ctest of the preset cuda, without what nvcc alone can tell
+#   judge      ctest of the preset cuda, without what nvcc alone can tell and without the lessons, which `grades` has
 #   corpus     every planted bug must fail, every odd but correct kernel must pass
 #
 # scripts/bench --device cuda, which records times, is not a test. Needs nvcc, a GPU, and a python3 with PyTorch, rich,
@@ -16,6 +16,7 @@
 # Exit status: 0 all stages passed, 1 one did not, 2 an unknown stage, 3 no GPU or no nvcc.
 set -u
 cd "$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")" || exit 3
+. scripts/lib/setup.sh
 stages=(package training grades tools judge corpus)
 LOGS=${LOGS:-build/on-a-gpu}
 JOBS=${JOBS:-$(nproc)}
@@ -24,7 +25,7 @@ site=build/on-a-gpu/site
 package() {
   rm -rf build/on-a-gpu/wheel "$site"
   local cpu_device=OFF
-  printf '#include <boost/context/detail/fcontext.hpp>\n' | g++ -E -x c++ - >/dev/null 2>&1 && cpu_device=ON
+  course_has_library boost/context/detail/fcontext.hpp libboost_context && cpu_device=ON
   python3 -m pip --disable-pip-version-check wheel . --no-build-isolation --no-deps --no-index \
     -w build/on-a-gpu/wheel --config-settings cmake.define.FLASH_LESSONS_CPU_DEVICE=$cpu_device &&
     python3 -m pip --disable-pip-version-check install --no-deps --no-index --target "$site" build/on-a-gpu/wheel/*.whl &&
@@ -51,8 +52,9 @@ tools() {
   tests/lessons/compute_sanitizer.sh
 }
 
-judge() {
-  cmake --preset cuda && cmake --build --preset cuda --parallel "$JOBS" && ctest --preset cuda --exclude-regex '^nvcc\.' --timeout 300
+judge() { # four at a time: no more CUDA contexts start in a second
+  cmake --preset cuda && cmake --build --preset cuda --parallel "$JOBS" && 
+    ctest --preset cuda --parallel 4 --exclude-regex '^nvcc\.|^lesson\.[0-9]' --timeout 300
 }
 
 corpus() {

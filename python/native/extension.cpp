@@ -435,8 +435,10 @@ nb::dict allocate_only(
   return perform(library, call);
 }
 
-// Memory of a GPU as an array, for libraries whose own arrays cannot be written to (JAX).
-nb::ndarray<float, nb::device::cuda> gpu_array(
+// Memory of a GPU as an array, for libraries whose own arrays cannot be written to (JAX). array_api: an
+// object that gives its capsule again and again, where nanobind's default is one capsule, used up by
+// whoever takes it first.
+nb::ndarray<float, nb::device::cuda, nb::array_api> gpu_array(
     const Library& library, const std::vector<std::size_t>& shape, int gpu) {
   struct Owned {
     void* pointer;

@@ -13,6 +13,9 @@ using protocol::Request;
 
 constexpr std::uint32_t kGuardFloats = 4096;  // 16 KiB on each side of a tensor
 constexpr Seconds kFinishLimit{5};
+// An exiting process closes its pipes before it is gone: the driver takes its time with a GPU's context,
+// 1 s and more where sixteen of them end at once.
+constexpr Seconds kEnding{10};
 constexpr int kPrintedLines = 5;
 constexpr double kRowsPerLimit = 10'000;  // so many rows get the time limit once more
 
@@ -186,7 +189,7 @@ void Runner::receive(
 void Runner::ended(const char* doing, std::size_t received, std::size_t wanted) {
   // It may have closed the pipe and live on: that ends here. Otherwise this waits for its exit status.
   std::size_t unexpected = 0;
-  const bool lived_on = process_.finish(Seconds{1}, &unexpected) == Process::Event::kTimedOut;
+  const bool lived_on = process_.finish(kEnding, &unexpected) == Process::Event::kTimedOut;
   if (received > 0)
     throw Failure{
         "protocol", doing,
