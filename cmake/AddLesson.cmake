@@ -62,12 +62,12 @@ function(add_compile_test directory name)
   endif()
 endfunction()
 
-# nvcc.registers.NAME: no kernel of the solution spills registers or keeps an array in local memory on sm_90. For kernels
-# whose idea is that tiles stay in registers; the thread-per-row kernels of lessons 01 to 06 index their rows at run time,
-# which puts them into local memory.
+# nvcc.registers.NAME: no kernel of the solution spills registers or keeps an array in local memory on sm_90, sm_100 and
+# sm_120. For kernels whose idea is that tiles stay in registers; the thread-per-row kernels of lessons 01 to 06 index their
+# rows at run time, which puts them into local memory.
 function(add_register_test name)
   set(test nvcc.registers.${name})
-  nvcc_command(command ${test} solutions ${name} 90)
+  nvcc_command(command ${test} solutions ${name} 90 100 120)
   if(command)
     add_test(NAME ${test} COMMAND ${command} -Xptxas -v)
     set_tests_properties(

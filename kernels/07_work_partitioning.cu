@@ -81,6 +81,7 @@ struct Rows {
   // What lies behind row n or column d becomes zeros.
   __device__ void fetch(const float* rows, int n, int d) {
     rows += row(0) * d;
+#pragma unroll
     for (int i = 0; i < kPieces; ++i) {
       piece[i] = Vec{};
       if (row(i) < n && col(i) < d) piece[i] = *reinterpret_cast<const Vec*>(rows + col(i));
