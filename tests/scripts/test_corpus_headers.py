@@ -159,9 +159,46 @@ def test_a_mistake_that_a_gpu_does_not_see_has_its_reason(tmp_path: Path) -> Non
     assert corpus.problems(on_gpu, gpu_result(compiles=PASS, ragged=RACY))
 
 
+EITHER = RACE + "// corpus: on a GPU fails compiles or ragged (crash | race)\n"
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "is_right"),
+    [
+        ({"compiles": ("FAIL", "crash"), "ragged": ("NOT RUN", "needs compiles")}, True),
+        ({"compiles": PASS, "ragged": RACY}, True),
+        ({"compiles": PASS, "ragged": PASS}, False),
+        ({"compiles": ("FAIL", "wrong values"), "ragged": ("NOT RUN", "needs compiles")}, False),
+    ],
+)
+def test_one_of_two_checks_finds_it_on_a_gpu(
+    tmp_path: Path, verdicts: dict[str, tuple[str, str]], is_right: bool
+) -> None:
+    on_gpu = entry(tmp_path, "mutants", EITHER).graded_on("cuda")
+    assert on_gpu.checks == ("compiles", "ragged")
+    assert (not corpus.problems(on_gpu, gpu_result(**verdicts))) == is_right
+    assert corpus.only_on_cpu(on_gpu, gpu_result(**verdicts)) == ""
+
+
+@pytest.mark.parametrize("more", ["", "// corpus: on a GPU fails ragged (race)\n"])
+def test_a_mistake_that_a_gpu_sees_now_and_then(tmp_path: Path, more: str) -> None:
+    text = RACE + more + "// corpus: on a GPU may pass: the blocks may come in order\n"
+    on_gpu = entry(tmp_path, "mutants", text).graded_on("cuda")
+    unseen, seen = (gpu_result(compiles=PASS, ragged=verdict) for verdict in (PASS, RACY))
+    assert not corpus.problems(on_gpu, unseen)
+    assert corpus.only_on_cpu(on_gpu, unseen) == "the blocks may come in order"
+    assert not corpus.problems(on_gpu, seen)
+    assert corpus.only_on_cpu(on_gpu, seen) == ""
+    wrong = gpu_result(compiles=PASS, ragged=("FAIL", "crash"))
+    assert corpus.problems(on_gpu, wrong)
+
+
 @pytest.mark.parametrize(
     "line",
     [
+        "may pass: no",
+        "on a GPU may pass",
+        "on a GPU passes: no\n// corpus: on a GPU may pass: no",
         "on a GPU passes",
         "on a GPU passes:",
         "on a GPU dies",

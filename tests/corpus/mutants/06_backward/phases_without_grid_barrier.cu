@@ -1,6 +1,7 @@
 // corpus: fails safety (race)
 // corpus: survives dv, dq
 // corpus: on a GPU fails safety (uninitialised read)
+// corpus: on a GPU may pass: all blocks may have written their D before one reads another's
 // Many blocks go through the three phases, D first, with __syncthreads() between: it waits for the
 // own block only, and D of other blocks' queries may not be there yet.
 #include <cmath>

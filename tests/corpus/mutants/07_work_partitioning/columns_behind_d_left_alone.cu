@@ -1,6 +1,6 @@
 // corpus: fails one_tile (not finite | wrong values)
 // corpus: survives launches
-// corpus: on a GPU fails head_dims (wrong values | not finite)
+// corpus: on a GPU fails one_tile or head_dims (wrong values | not finite)
 // Loads the d columns that there are; what lies behind them in the rows of the tiles is left as it
 // was, and takes part in the scores.
 #include <cmath>

@@ -1,5 +1,6 @@
 // corpus: fails one_tile (launch error)
 // corpus: survives launches
+// corpus: on a GPU fails head_dims (launch error)
 // Asks for more than 48 KiB of shared memory once and for all. But the permission is one kernel's,
 // not the program's: whichever is launched first has it.
 #include <cmath>

@@ -1,5 +1,6 @@
 // corpus: fails one_tile (not finite | wrong values)
 // corpus: survives launches
+// corpus: on a GPU fails one_tile or safety (not finite | wrong values | race)
 // No barrier between the second group, which hands over its part of m, l and O, and the first one,
 // which reads it.
 #include <cmath>
