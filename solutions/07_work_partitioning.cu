@@ -18,8 +18,7 @@ namespace {
 constexpr int kWarps = 4, kThreads = 32 * kWarps;
 constexpr int Bc = 64;  // keys per tile
 constexpr unsigned kAllLanes = 0xffffffff;
-constexpr float kLog2e = 1.44269504f;  // exp(x) = exp2(x * log2(e))
-constexpr float kLn2 = 0.693147181f;
+constexpr float kLog2e = 1.44269504f, kLn2 = 0.693147181f;  // exp(x) = exp2(x * log2(e))
 
 // The sizes of a kernel for head dimensions up to D.
 template <int D>
