@@ -1,13 +1,15 @@
-# add_lesson(NN_name): everything that the build knows of one lesson.
+# add_lesson(NN_name [NO_SPILLS_ON architecture...]): everything that the build knows of one lesson.
 #
 #   <build>/bin/NN_name_test              the judge of the lesson, from tests/lessons/NN_name_test.cpp
 #   lesson.NN_name.solution               solutions/NN_name.cu passes every check          (label solution)
 #   lesson.NN_name.stub                   kernels/NN_name.cu is NOT STARTED in every check (label stub)
 #   nvcc.compile.{kernels,solutions}.NN_name    compile without warnings, if nvcc is here (label nvcc)
+#   nvcc.registers.NN_name                likewise, and on these architectures nothing spills
 
 set(ALL_ARCHITECTURES 75 80 86 89 90 100 120)
 
 function(add_lesson name)
+  cmake_parse_arguments(PARSE_ARGV 1 lesson "" "" NO_SPILLS_ON)
   add_executable(${name}_test ${PROJECT_SOURCE_DIR}/tests/lessons/${name}_test.cpp)
   target_link_libraries(${name}_test PRIVATE lesson_checks)
   add_dependencies(${name}_test runner)
@@ -30,7 +32,7 @@ function(add_lesson name)
   set_tests_properties(lesson.${name}.stub PROPERTIES LABELS stub)
 
   add_compile_test(kernels ${name} 75 90)
-  add_compile_test(solutions ${name} ${ALL_ARCHITECTURES})
+  add_solution_tests(${name} ${lesson_NO_SPILLS_ON})
 endfunction()
 
 # The command that compiles directory/name.cu for these architectures, with warnings as errors, into an object named after
@@ -62,12 +64,12 @@ function(add_compile_test directory name)
   endif()
 endfunction()
 
-# nvcc.registers.NAME: no kernel of the solution spills registers or keeps an array in local memory on sm_90, sm_100 and
-# sm_120. For kernels whose idea is that tiles stay in registers; the thread-per-row kernels of lessons 01 to 06 index their
-# rows at run time, which puts them into local memory.
+# nvcc.registers.NAME: the solution compiles for these architectures without warnings, and no kernel spills registers or keeps
+# an array in local memory. For kernels whose idea is that tiles stay in registers; the thread-per-row kernels of lessons 01
+# to 06 index their rows at run time, which puts them into local memory.
 function(add_register_test name)
   set(test nvcc.registers.${name})
-  nvcc_command(command ${test} solutions ${name} 90 100 120)
+  nvcc_command(command ${test} solutions ${name} ${ARGN})
   if(command)
     add_test(NAME ${test} COMMAND ${command} -Xptxas -v)
     set_tests_properties(
@@ -78,14 +80,27 @@ function(add_register_test name)
   endif()
 endfunction()
 
-# add_extra_solution(NN_name NN_name_more): a second reference for a lesson, without a stub.
+# A solution on all architectures; on those given, nothing may spill.
+function(add_solution_tests name)
+  set(others ${ALL_ARCHITECTURES})
+  if(ARGN)
+    list(REMOVE_ITEM others ${ARGN})
+    add_register_test(${name} ${ARGN})
+  endif()
+  if(others)
+    add_compile_test(solutions ${name} ${others})
+  endif()
+endfunction()
+
+# add_extra_solution(NN_name NN_name_more [NO_SPILLS_ON architecture...]): a second reference for a lesson, without a stub.
 #
 #   lesson.NN_name_more.solution              solutions/NN_name_more.cu passes every check of the lesson
-#   nvcc.compile.solutions.NN_name_more
+#   nvcc.compile.solutions.NN_name_more, nvcc.registers.NN_name_more
 function(add_extra_solution lesson name)
+  cmake_parse_arguments(PARSE_ARGV 2 solution "" "" NO_SPILLS_ON)
   add_test(NAME lesson.${name}.solution
            COMMAND ${lesson}_test --source ${PROJECT_SOURCE_DIR}/solutions/${name}.cu)
   set_tests_properties(lesson.${name}.solution PROPERTIES LABELS solution SKIP_REGULAR_EXPRESSION
                                                           "no GPU answers")
-  add_compile_test(solutions ${name} ${ALL_ARCHITECTURES})
+  add_solution_tests(${name} ${solution_NO_SPILLS_ON})
 endfunction()
