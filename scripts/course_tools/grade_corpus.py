@@ -41,6 +41,8 @@ def main(arguments: Sequence[str]) -> int:
     for number in range(options.first, options.first + options.seeds):
         seed = number * 0x9E3779B97F4A7C15 % 2**64
         now = [entry for entry in entries if number == options.first or not entry.fails]
+        if not now:
+            break
         tasks = [_task(entry, lessons[entry.lesson], options) for entry in now]
         show = _progress(len(tasks)) if options.verbose else judge.no_line
         results = judge.grade(tasks, bin_dir, options.device, seed, options.jobs, on_line=show)

@@ -178,6 +178,15 @@ void Check::good_manners(const Case& shape) {
         format(
             "%s of %s launches did not go to the given stream, and nothing orders them behind it",
             with_commas(reply.launches_elsewhere).c_str(), with_commas(reply.launches).c_str()));
+  if (reply.fills_elsewhere > 0 && reply.stream_waits == 0)
+    fail(
+        shape, "contract",
+        format(
+            "%s fills or copies of device memory did not go to the given stream, and nothing "
+            "orders them before its "
+            "kernels: cudaMemset() goes to the default stream, cudaMemsetAsync() to the one it is "
+            "given",
+            with_commas(reply.fills_elsewhere).c_str()));
   if (reply.device_syncs > 0)
     fail(
         shape, "contract",

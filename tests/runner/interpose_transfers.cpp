@@ -16,6 +16,13 @@ cudaError_t transfer(Next next) {
   return next();
 }
 
+// What the device does on a stream while the host goes on; cudaMemset() too, on the default stream.
+template <typename Next>
+cudaError_t queued(cudaStream_t stream, Next next) {
+  if (!runner::Bypass::active()) runner::Meter::instance().filling(stream);
+  return transfer(next);
+}
+
 constexpr std::size_t kSampledBytes = std::size_t{64} << 20;
 
 // Bytes that a transfer leaves out at its start. Where only the last blocks of a launch run, only the end of what
@@ -36,13 +43,15 @@ extern "C" {
 
 cudaError_t cudaMemset(void* to, int value, size_t bytes) {
   const std::size_t skip = left_out(bytes);
-  return transfer([&] { return CALL_NEXT(cudaMemset, behind(to, skip), value, bytes - skip); });
+  return queued(
+      nullptr, [&] { return CALL_NEXT(cudaMemset, behind(to, skip), value, bytes - skip); });
 }
 
 cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
   const std::size_t skip = left_out(bytes);
-  return transfer(
-      [&] { return CALL_NEXT(cudaMemsetAsync, behind(to, skip), value, bytes - skip, stream); });
+  return queued(stream, [&] {
+    return CALL_NEXT(cudaMemsetAsync, behind(to, skip), value, bytes - skip, stream);
+  });
 }
 
 cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
@@ -55,7 +64,7 @@ cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind 
 cudaError_t cudaMemcpyAsync(
     void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
   const std::size_t skip = left_out(bytes);
-  return transfer([&] {
+  return queued(stream, [&] {
     return CALL_NEXT(
         cudaMemcpyAsync, behind(to, skip), behind(from, skip), bytes - skip, kind, stream);
   });
@@ -88,13 +97,13 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
 }
 
 cudaError_t cudaMemset2D(void* to, size_t pitch, int value, size_t width, size_t height) {
-  return transfer([&] { return CALL_NEXT(cudaMemset2D, to, pitch, value, width, height); });
+  return queued(nullptr, [&] { return CALL_NEXT(cudaMemset2D, to, pitch, value, width, height); });
 }
 
 cudaError_t cudaMemcpy2DAsync(
     void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t width, size_t height,
     cudaMemcpyKind kind, cudaStream_t stream) {
-  return transfer([&] {
+  return queued(stream, [&] {
     return CALL_NEXT(
         cudaMemcpy2DAsync, to, to_pitch, from, from_pitch, width, height, kind, stream);
   });
@@ -104,17 +113,18 @@ cudaError_t cudaMemcpy2DAsync(
 
 cudaError_t cudaMemset2DAsync(
     void* to, size_t pitch, int value, size_t width, size_t height, cudaStream_t stream) {
-  return transfer(
-      [&] { return CALL_NEXT(cudaMemset2DAsync, to, pitch, value, width, height, stream); });
+  return queued(stream, [&] {
+    return CALL_NEXT(cudaMemset2DAsync, to, pitch, value, width, height, stream);
+  });
 }
 
 cudaError_t cudaMemset3D(cudaPitchedPtr to, int value, cudaExtent extent) {
-  return transfer([&] { return CALL_NEXT(cudaMemset3D, to, value, extent); });
+  return queued(nullptr, [&] { return CALL_NEXT(cudaMemset3D, to, value, extent); });
 }
 
 cudaError_t cudaMemset3DAsync(
     cudaPitchedPtr to, int value, cudaExtent extent, cudaStream_t stream) {
-  return transfer([&] { return CALL_NEXT(cudaMemset3DAsync, to, value, extent, stream); });
+  return queued(stream, [&] { return CALL_NEXT(cudaMemset3DAsync, to, value, extent, stream); });
 }
 
 cudaError_t cudaMemcpy3D(const cudaMemcpy3DParms* parameters) {
@@ -122,17 +132,17 @@ cudaError_t cudaMemcpy3D(const cudaMemcpy3DParms* parameters) {
 }
 
 cudaError_t cudaMemcpy3DAsync(const cudaMemcpy3DParms* parameters, cudaStream_t stream) {
-  return transfer([&] { return CALL_NEXT(cudaMemcpy3DAsync, parameters, stream); });
+  return queued(stream, [&] { return CALL_NEXT(cudaMemcpy3DAsync, parameters, stream); });
 }
 
 // The same functions as code that is built with a default stream per thread calls them.
 
 cudaError_t cudaMemset_ptds(void* to, int value, size_t bytes) {
-  return transfer([&] { return CALL_NEXT(cudaMemset_ptds, to, value, bytes); });
+  return queued(cudaStreamPerThread, [&] { return CALL_NEXT(cudaMemset_ptds, to, value, bytes); });
 }
 
 cudaError_t cudaMemsetAsync_ptsz(void* to, int value, size_t bytes, cudaStream_t stream) {
-  return transfer([&] { return CALL_NEXT(cudaMemsetAsync_ptsz, to, value, bytes, stream); });
+  return queued(stream, [&] { return CALL_NEXT(cudaMemsetAsync_ptsz, to, value, bytes, stream); });
 }
 
 cudaError_t cudaMemcpy_ptds(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
@@ -141,7 +151,8 @@ cudaError_t cudaMemcpy_ptds(void* to, const void* from, size_t bytes, cudaMemcpy
 
 cudaError_t cudaMemcpyAsync_ptsz(
     void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
-  return transfer([&] { return CALL_NEXT(cudaMemcpyAsync_ptsz, to, from, bytes, kind, stream); });
+  return queued(
+      stream, [&] { return CALL_NEXT(cudaMemcpyAsync_ptsz, to, from, bytes, kind, stream); });
 }
 
 cudaError_t cudaStreamWaitEvent_ptsz(cudaStream_t stream, cudaEvent_t event, unsigned int flags) {

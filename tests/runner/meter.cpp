@@ -92,6 +92,11 @@ void Meter::sampled(std::uint64_t first, std::uint64_t count) {
   counts_.sampled_count = count;
 }
 
+void Meter::filling(const void* stream) {
+  const std::lock_guard lock(mutex_);
+  if (stream != stream_) ++counts_.fills_elsewhere;
+}
+
 void Meter::device_synced() {
   const std::lock_guard lock(mutex_);
   ++counts_.device_syncs;

@@ -34,6 +34,7 @@ struct LaunchShape {
 struct CallCounts {
   std::uint64_t launches = 0;
   std::uint64_t launches_elsewhere = 0;
+  std::uint64_t fills_elsewhere = 0;
   int launch_failed = 0;
   std::uint64_t device_syncs = 0;
   std::uint64_t stream_waits = 0;
@@ -71,6 +72,8 @@ class Meter {
   void launching(const LaunchShape& shape, const void* stream);
   void launched(int error);
   void sampled(std::uint64_t first, std::uint64_t count);
+  // Notes a fill, or a copy that nobody waits for.
+  void filling(const void* stream);
   void device_synced();
   void stream_waited();
   void static_variable(std::uint64_t bytes);

@@ -146,6 +146,7 @@ struct Reply {
   std::uint32_t outputs_read;        // 1 if the outputs could be copied back
   std::uint64_t launches;            // kernels that the launcher launched
   std::uint64_t launches_elsewhere;  // of those, on another stream than the one it was given
+  std::uint64_t fills_elsewhere;     // likewise, fills and asynchronous copies
   std::uint64_t device_syncs;        // cudaDeviceSynchronize() calls by the launcher
   std::uint64_t stream_waits;  // calls by the launcher that order a stream behind something else
   std::uint64_t grid_blocks;   // of the largest launch

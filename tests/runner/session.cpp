@@ -149,6 +149,7 @@ void Session::call(const Request& request, const Buffers& buffers, Answer* answe
   reply.launch_failed = counts.launch_failed;
   reply.launches = counts.launches;
   reply.launches_elsewhere = counts.launches_elsewhere;
+  reply.fills_elsewhere = counts.fills_elsewhere;
   reply.device_syncs = counts.device_syncs;
   reply.stream_waits = counts.stream_waits;
   reply.grid_blocks = counts.grid_blocks;

@@ -54,6 +54,11 @@ def test_the_cpu_device_has_no_lines_about_a_gpu(with_corpus: Repository) -> Non
     assert "both devices" not in done.stdout
 
 
+def test_planted_bugs_have_one_seed(with_corpus: Repository) -> None:
+    done = corpus(with_corpus, "mutants", "--seeds", "3", judge="ragged=fail,one_tile=fail")
+    assert done.stdout.count("seed 0x") == 1 + done.stdout.count(".cu seed")
+
+
 def test_shards_have_every_file_once(with_corpus: Repository) -> None:
     seen = []
     for part in ("1/2", "2/2"):
