@@ -55,8 +55,9 @@ def test_the_cpu_device_has_no_lines_about_a_gpu(with_corpus: Repository) -> Non
 
 
 def test_planted_bugs_have_one_seed(with_corpus: Repository) -> None:
-    done = corpus(with_corpus, "mutants", "--seeds", "3", judge="ragged=fail,one_tile=fail")
-    assert done.stdout.count("seed 0x") == 1 + done.stdout.count(".cu seed")
+    done = corpus(with_corpus, "mutants", "--seeds", "3")
+    (summary,) = [line for line in done.stdout.splitlines() if line.startswith("seed")]
+    assert ": 3 files, " in summary
 
 
 def test_shards_have_every_file_once(with_corpus: Repository) -> None:
