@@ -1,5 +1,7 @@
 #include "errors.h"
 
+#include <pthread.h>
+
 #include <atomic>
 
 #include "checker.h"
@@ -9,6 +11,7 @@ namespace {
 
 thread_local cudaError_t last_error = cudaSuccess;
 std::atomic<cudaError_t> sticky{cudaSuccess};
+bool forked = false;
 
 }  // namespace
 
@@ -27,8 +30,15 @@ void set_sticky_error(cudaError_t error) {
 }
 
 void clear_errors() {
-  sticky.store(cudaSuccess);
+  sticky.store(forked ? cudaErrorInitializationError : cudaSuccess);
   last_error = cudaSuccess;
+}
+
+void refuse_work_after_fork() {
+  [[maybe_unused]] static const int registered = pthread_atfork(nullptr, nullptr, [] {
+    forked = true;
+    sticky = cudaErrorInitializationError;
+  });
 }
 
 }  // namespace cpu_device

@@ -14,4 +14,8 @@ cudaError_t sticky_error();
 void set_sticky_error(cudaError_t error);
 void clear_errors();
 
+// From now on a process that is forked from this one gets cudaErrorInitializationError from every call, as with a GPU:
+// the threads that run blocks are not forked with it.
+void refuse_work_after_fork();
+
 }  // namespace cpu_device

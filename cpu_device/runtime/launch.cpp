@@ -54,6 +54,7 @@ struct Settings {
 };
 Settings settings;
 std::atomic<uint64_t> launches{0};
+std::atomic<bool> interrupted{false};  // by cpuDeviceInterrupt()
 
 std::mutex last_report_mutex;
 std::string last_report;
@@ -137,7 +138,10 @@ void work(Job& job) {
     const uint64_t end = std::min(begin + job.chunk, job.blocks.count());
     for (uint64_t turn = begin; turn < end; ++turn) {
       Fault fault;
-      if (runner.run(job.launch, block_index(job.launch.grid, job.blocks.at(turn)), &fault)) {
+      if (interrupted.load(std::memory_order_relaxed)) {
+        fault = {cudaErrorLaunchTimeout, "the launch was interrupted\n"};
+      } else if (runner.run(
+                     job.launch, block_index(job.launch.grid, job.blocks.at(turn)), &fault)) {
         continue;
       }
       job.stop = true;
@@ -273,6 +277,7 @@ cudaError_t launch_kernel(
   if (kernel == nullptr) return cudaErrorInvalidDeviceFunction;
   if (const cudaError_t error = check_launch(*kernel, grid, block, shared_bytes)) return error;
 
+  refuse_work_after_fork();
   // One launch at a time: a host thread that launches meanwhile waits, as it would for a stream.
   static std::mutex& device = *new std::mutex;
   static WorkerPool& pool = *new WorkerPool;
@@ -358,6 +363,8 @@ void cpuDeviceSetBlockSample(unsigned long long first, unsigned long long count)
   settings.sample_first = first;
   settings.sample_count = count;
 }
+
+void cpuDeviceInterrupt(int on) { cpu_device::interrupted = on != 0; }
 
 unsigned long long cpuDeviceLaunchCount(void) { return cpu_device::launches; }
 
