@@ -1,5 +1,5 @@
 // What the Python extension (extension.cpp) asks of a kernel library, and what comes back. A kernel
-// library is one kernel file compiled together with library.cpp, by cucc or by nvcc.
+// library is one kernel file compiled together with library.cpp and meter.cpp, by cucc or by nvcc.
 //
 // Plain C structures: the two sides may come from different compilers. They are built from the same
 // copy of this file, which kCallVersion guards.
