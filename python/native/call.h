@@ -16,6 +16,9 @@ inline constexpr int kCallVersion = 1;
 inline constexpr std::uint32_t kNeverWritten = 0x7fa0f1a5;
 
 enum Tensor { kQ, kK, kV, kO, kLSE, kDO, kDQ, kDK, kDV, kTensors };
+// Their names in Python.
+inline constexpr const char* kTensorNames[kTensors] = {"q",  "k",  "v",  "o", "lse",
+                                                       "do", "dq", "dk", "dv"};
 
 struct Call {
   // Null where the function has no such tensor, or nobody wants it. In host memory, or on the GPU.
