@@ -20,6 +20,8 @@ INCLUDE = PACKAGE / "include"
 CUCC = PACKAGE / "cpu_device" / "bin" / "cucc"
 RUNTIME = PACKAGE / "cpu_device" / "lib" / "libcpu_device.so"
 BUILDS = ("fast", "counted", "cuda")
+# What is compiled together with a kernel file; python/CMakeLists.txt does the same.
+SOURCES = (INCLUDE / "library.cpp", INCLUDE / "meter.cpp")
 _INCLUDED = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*[<"]([^>"\n]+)[>"]', re.MULTILINE)
 
 
@@ -157,7 +159,7 @@ def _compile(command: list[str], source: Path, path: Path) -> None:
         ) from error
     with folder:
         built = Path(folder.name, path.name)
-        argv = [*command, str(source), str(INCLUDE / "library.cpp"), "-o", str(built)]
+        argv = [*command, *map(str, (source, *SOURCES)), "-o", str(built)]
         finished = subprocess.run(
             argv,
             stdin=subprocess.DEVNULL,

@@ -1,5 +1,5 @@
 // What the Python extension (extension.cpp) asks of a kernel library, and what comes back. A kernel
-// library is one kernel file compiled together with library.cpp, by cucc or by nvcc.
+// library is one kernel file compiled together with library.cpp and meter.cpp, by cucc or by nvcc.
 //
 // Plain C structures: the two sides may come from different compilers. They are built from the same
 // copy of this file, which kCallVersion guards.
@@ -16,6 +16,9 @@ inline constexpr int kCallVersion = 1;
 inline constexpr std::uint32_t kNeverWritten = 0x7fa0f1a5;
 
 enum Tensor { kQ, kK, kV, kO, kLSE, kDO, kDQ, kDK, kDV, kTensors };
+// Their names in Python.
+inline constexpr const char* kTensorNames[kTensors] = {"q",  "k",  "v",  "o", "lse",
+                                                       "do", "dq", "dk", "dv"};
 
 struct Call {
   // Null where the function has no such tensor, or nobody wants it. In host memory, or on the GPU.

@@ -1,8 +1,5 @@
 // The part of every kernel library that is not the student's: brings tensors to the device and back,
-// calls the launcher, and counts at the allocator what the launcher takes.
-//
-// The library is linked with --wrap for the functions below, so the kernel file's calls of, say,
-// cudaMalloc arrive at __wrap_cudaMalloc, and __real_cudaMalloc is the device's.
+// calls the launcher, and reports what the device has to say. What the launcher takes, the meter counts.
 #include <cuda_runtime.h>
 #ifdef CPU_DEVICE
 #include <cpu_device.h>
@@ -10,170 +7,17 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <map>
-#include <mutex>
 #include <vector>
 
 #include "attention.h"
 #include "call.h"
+#include "meter.h"
 
 // The kernel file's functions: it may lack one.
 extern "C" {
 __attribute__((weak)) decltype(attention_forward) attention_forward;
 __attribute__((weak)) decltype(attention_backward) attention_backward;
 }
-
-namespace flash_lessons {
-namespace {
-
-// What launchers have allocated and not yet freed, and what the call in flight did.
-class Meter {
- public:
-  void begin(Result* result) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    result->peak_bytes = held_;
-  }
-
-  cudaError_t allocated(cudaError_t error, void* const* pointer, std::uint64_t bytes) {
-    Result* const result = current_result;
-    if (result == nullptr) return error;
-    const std::lock_guard<std::mutex> lock(mutex_);
-    ++result->allocations;
-    if (error != cudaSuccess) {
-      if (result->failed_bytes == 0) result->failed_bytes = bytes;
-      return error;
-    }
-    bytes_[*pointer] = bytes;
-    held_ += bytes;
-    result->peak_bytes = std::max(result->peak_bytes, held_);
-    return error;
-  }
-
-  void freed(void* pointer) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    const auto found = bytes_.find(pointer);
-    if (found == bytes_.end()) return;
-    held_ -= found->second;
-    bytes_.erase(found);
-  }
-
-  void forget_all() {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    bytes_.clear();
-    held_ = 0;
-  }
-
-  std::uint64_t held() {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    return held_;
-  }
-
-  // Of this thread, while its launcher runs.
-  static thread_local Result* current_result;
-  static thread_local bool skip_launches;
-
- private:
-  std::mutex mutex_;
-  std::map<void*, std::uint64_t> bytes_;
-  std::uint64_t held_ = 0;
-};
-thread_local Result* Meter::current_result = nullptr;
-thread_local bool Meter::skip_launches = false;
-
-Meter& meter() {
-  static Meter* const instance = new Meter;  // never destroyed: launchers may free memory late
-  return *instance;
-}
-
-template <typename Launch>
-cudaError_t launched(Launch launch) {
-  if (Meter::current_result != nullptr) ++Meter::current_result->launches;
-  return Meter::skip_launches ? cudaSuccess : launch();
-}
-
-}  // namespace
-}  // namespace flash_lessons
-
-using flash_lessons::launched;
-using flash_lessons::meter;
-using flash_lessons::Meter;
-
-// WRAP(type, name, parameters): declares the device's function and begins our own.
-#define WRAP(type, name, ...)      \
-  type __real_##name(__VA_ARGS__); \
-  type __wrap_##name(__VA_ARGS__); \
-  type __wrap_##name(__VA_ARGS__)
-
-extern "C" {
-
-WRAP(cudaError_t, cudaMalloc, void** pointer, size_t bytes) {
-  return meter().allocated(__real_cudaMalloc(pointer, bytes), pointer, bytes);
-}
-WRAP(cudaError_t, cudaMallocAsync, void** pointer, size_t bytes, cudaStream_t stream) {
-  return meter().allocated(__real_cudaMallocAsync(pointer, bytes, stream), pointer, bytes);
-}
-WRAP(
-    cudaError_t, cudaMallocFromPoolAsync, void** pointer, size_t bytes, cudaMemPool_t pool,
-    cudaStream_t stream) {
-  return meter().allocated(
-      __real_cudaMallocFromPoolAsync(pointer, bytes, pool, stream), pointer, bytes);
-}
-WRAP(cudaError_t, cudaMallocManaged, void** pointer, size_t bytes, unsigned int flags) {
-  return meter().allocated(__real_cudaMallocManaged(pointer, bytes, flags), pointer, bytes);
-}
-WRAP(cudaError_t, cudaMallocPitch, void** pointer, size_t* pitch, size_t width, size_t height) {
-  const cudaError_t error = __real_cudaMallocPitch(pointer, pitch, width, height);
-  return meter().allocated(error, pointer, (error == cudaSuccess ? *pitch : width) * height);
-}
-WRAP(cudaError_t, cudaMalloc3D, cudaPitchedPtr* result, cudaExtent extent) {
-  const cudaError_t error = __real_cudaMalloc3D(result, extent);
-  const size_t row = error == cudaSuccess ? result->pitch : extent.width;
-  return meter().allocated(error, &result->ptr, row * extent.height * extent.depth);
-}
-WRAP(cudaError_t, cudaFree, void* pointer) {
-  meter().freed(pointer);
-  return __real_cudaFree(pointer);
-}
-WRAP(cudaError_t, cudaFreeAsync, void* pointer, cudaStream_t stream) {
-  meter().freed(pointer);
-  return __real_cudaFreeAsync(pointer, stream);
-}
-WRAP(
-    cudaError_t, cudaLaunchKernel, const void* kernel, dim3 grid, dim3 block, void** arguments,
-    size_t shared, cudaStream_t stream) {
-  return launched(
-      [&] { return __real_cudaLaunchKernel(kernel, grid, block, arguments, shared, stream); });
-}
-WRAP(
-    cudaError_t, cudaLaunchKernelExC, const cudaLaunchConfig_t* config, const void* kernel,
-    void** arguments) {
-  return launched([&] { return __real_cudaLaunchKernelExC(config, kernel, arguments); });
-}
-WRAP(cudaError_t, cudaMemsetAsync, void* to, int value, size_t bytes, cudaStream_t stream) {
-  return Meter::skip_launches ? cudaSuccess : __real_cudaMemsetAsync(to, value, bytes, stream);
-}
-WRAP(cudaError_t, cudaMemset, void* to, int value, size_t bytes) {
-  return Meter::skip_launches ? cudaSuccess : __real_cudaMemset(to, value, bytes);
-}
-
-#ifndef CPU_DEVICE
-// What nvcc of CUDA 13 turns <<<>>> into, and how it tells the runtime of a library's variables.
-WRAP(
-    cudaError_t, __cudaLaunchKernel, cudaKernel_t kernel, dim3 grid, dim3 block, void** arguments,
-    size_t shared, cudaStream_t stream) {
-  return launched(
-      [&] { return __real___cudaLaunchKernel(kernel, grid, block, arguments, shared, stream); });
-}
-static std::uint64_t static_bytes = 0;
-WRAP(
-    void, __cudaRegisterVar, void** handle, char* host, char* address, const char* name, int ext,
-    size_t bytes, int constant, int global) {
-  static_bytes += bytes;
-  __real___cudaRegisterVar(handle, host, address, name, ext, bytes, constant, global);
-}
-#endif
-
-}  // extern "C"
 
 namespace flash_lessons {
 namespace {
@@ -268,9 +112,7 @@ cudaError_t launch(const Call& call, const DeviceTensors& tensor, Result* result
   const AttentionShape shape = {call.batch,     call.num_heads, call.num_heads_kv,
                                 call.seq_len_q, call.seq_len_k, call.head_dim};
   const auto stream = static_cast<cudaStream_t>(call.stream);
-  meter().begin(result);
-  Meter::current_result = result;
-  Meter::skip_launches = call.skip_launches != 0;
+  begin_metering(result, call.skip_launches != 0);
   const cudaError_t error = call.backward
                                 ? attention_backward(
                                       tensor[kQ], tensor[kK], tensor[kV], tensor[kO], tensor[kLSE],
@@ -279,9 +121,7 @@ cudaError_t launch(const Call& call, const DeviceTensors& tensor, Result* result
                                 : attention_forward(
                                       tensor[kQ], tensor[kK], tensor[kV], tensor[kO], tensor[kLSE],
                                       shape, call.softmax_scale, call.causal != 0, stream);
-  Meter::current_result = nullptr;
-  Meter::skip_launches = false;
-  result->held_bytes = meter().held();
+  end_metering();
   return error;
 }
 
@@ -385,7 +225,7 @@ void run_on_cpu_device(const Call& call, Result* result, FindingCallback on_find
   if (cudaDeviceSynchronize() == cudaSuccess) return;
   cudaDeviceReset();  // a kernel has faulted, and every later call would fail
   tensor.forget();
-  meter().forget_all();
+  forget_allocations();
 }
 
 #else
@@ -445,7 +285,7 @@ int flash_lessons_wait(int, void*) { return cudaSuccess; }
 #else
 
 int flash_lessons_is_gpu() { return 1; }
-std::uint64_t flash_lessons_static_bytes() { return static_bytes; }
+std::uint64_t flash_lessons_static_bytes() { return registered_bytes(); }
 void flash_lessons_run(const Call* call, Result* result, FindingCallback, void*) {
   *result = Result{};
   const CurrentGpu current(call->gpu);

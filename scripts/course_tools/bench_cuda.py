@@ -86,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
 
     console = display.make_console()
     if options.record_from is not None:
-        record = records.read(options.record_from)
+        record = records.read_named(options.record_from)
         try:
             gpu_ladder.write(record)
         except (AttributeError, KeyError, TypeError) as error:

@@ -184,6 +184,7 @@ RECORD = "notebooks/data/ladder_cuda.json"
         ('{"speed": 3}', "elsewhere.json is not a record"),
         ('{"speed": {"entries": [{}]}}', "elsewhere.json is not a record"),
         ("[1]", "the record has no section"),
+        ('{"speed": ', "cannot read"),
     ],
 )
 def test_a_file_that_is_no_record_changes_nothing(texts: Repository, text: str, words: str) -> None:
@@ -194,6 +195,20 @@ def test_a_file_that_is_no_record_changes_nothing(texts: Repository, text: str, 
     assert_one_line_error(result, 2, words)
     assert json.loads((texts.root / RECORD).read_text()) == fabricated()
     assert (texts.root / "README.md").read_text() == before
+
+
+@pytest.mark.parametrize("name", ["nothing.json", "lessons"])
+def test_a_named_file_that_cannot_be_read_is_wrong_usage(texts: Repository, name: str) -> None:
+    result = bench_command(texts, "--device", "cuda", "--record-from", texts.root / name)
+    assert_one_line_error(result, 2, f"cannot read {name}:")
+
+
+def test_our_own_record_that_cannot_be_read_is_our_fault(texts: Repository) -> None:
+    texts.write(RECORD, "{")
+    made = texts.write("elsewhere.json", json.dumps(fabricated()))
+    result = bench_command(texts, "--device", "cuda", "--record-from", made)
+    assert_one_line_error(result, 3, f"cannot read {RECORD}:")
+    assert (texts.root / RECORD).read_text() == "{"
 
 
 def test_a_text_without_markers_keeps_the_record_as_it_was(texts: Repository) -> None:
