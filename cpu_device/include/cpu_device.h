@@ -31,6 +31,10 @@ void cpuDeviceSetBlockSample(unsigned long long first, unsigned long long count)
  * with on = 0. May be called from a signal handler. */
 void cpuDeviceInterrupt(int on);
 
+/* Why the environment variable CPU_DEVICE_PROFILE cannot be followed, in one line, or null. A program that uses the device
+ * all the same ends with status 2; one that asks first can say it in its own way. Valid until the thread asks again. */
+const char* cpuDeviceProfileError(void);
+
 /* Kernel launches that passed validation since the process started. */
 unsigned long long cpuDeviceLaunchCount(void);
 

@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <string>
+
 #include "checker.h"
+#include "cpu_device.h"
 #include "cuda_runtime_api.h"
 #include "errors.h"
 #include "memory.h"
@@ -16,19 +19,24 @@ namespace {
 constexpr DeviceProfile kProfiles[] = {
     {"default", 8, 6, size_t{16} << 30, 48 << 10, 99 << 10, 100 << 10, 1 << 10, 46, 1536, 16,
      4 << 20},
-    {"h200", 9, 0, size_t{141} << 30, 48 << 10, 227 << 10, 228 << 10, 1 << 10, 132, 2048, 32,
+    // A card sold with 141 GB: total_memory is what cudaGetDeviceProperties says of it.
+    {"h200", 9, 0, 150'109'880'320, 48 << 10, 227 << 10, 228 << 10, 1 << 10, 132, 2048, 32,
      60 << 20},
 };
 
-const DeviceProfile& choose_profile() {
+// The profile that the environment asks for; null: there is none of that name.
+const DeviceProfile* wanted_profile() {
   const char* const wanted = getenv("CPU_DEVICE_PROFILE");
-  if (wanted == nullptr || *wanted == '\0') return kProfiles[0];
+  if (wanted == nullptr || *wanted == '\0') return &kProfiles[0];
   for (const DeviceProfile& candidate : kProfiles) {
-    if (strcmp(candidate.name, wanted) == 0) return candidate;
+    if (strcmp(candidate.name, wanted) == 0) return &candidate;
   }
-  fprintf(stderr, "cpu_device: CPU_DEVICE_PROFILE=%s is unknown; known:", wanted);
-  for (const DeviceProfile& candidate : kProfiles) fprintf(stderr, " %s", candidate.name);
-  fprintf(stderr, "\n");
+  return nullptr;
+}
+
+const DeviceProfile& choose_profile() {
+  if (const DeviceProfile* const wanted = wanted_profile()) return *wanted;
+  fprintf(stderr, "cpu_device: %s\n", cpuDeviceProfileError());
   exit(2);
 }
 
@@ -45,6 +53,15 @@ using cpu_device::profile;
 using cpu_device::report;
 
 extern "C" {
+
+const char* cpuDeviceProfileError(void) {
+  if (cpu_device::wanted_profile() != nullptr) return nullptr;
+  static thread_local std::string text;
+  text = std::string("CPU_DEVICE_PROFILE=") + getenv("CPU_DEVICE_PROFILE") + " is unknown; known:";
+  for (const cpu_device::DeviceProfile& candidate : cpu_device::kProfiles)
+    text += std::string(" ") + candidate.name;
+  return text.c_str();
+}
 
 cudaError_t cudaGetDeviceCount(int* count) {
   if (count == nullptr) return report(cudaErrorInvalidValue);
