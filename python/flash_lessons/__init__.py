@@ -10,9 +10,17 @@ runs the same .cu files without a GPU. Arrays on an NVIDIA GPU are computed ther
 the caller's stream; nvcc compiles the kernels when they are first used.
 """
 
+import importlib.util
 import os
+from typing import Any, Literal, overload
 
-from flash_lessons._arrays import Array
+if importlib.util.find_spec("flash_lessons._core") is None:
+    raise ModuleNotFoundError(
+        f"{os.path.dirname(__file__)} holds the sources of flash_lessons, which are not compiled: run "
+        "pip install . in the repository, and import from another folder than this one's parent"
+    )
+
+from flash_lessons._arrays import Array, ArrayT
 from flash_lessons._kernels import Kernels, counting, last_report, lesson
 from flash_lessons._kernels import load as _load
 from flash_lessons._report import Accesses, Counters, Finding, Memory, Report, Traffic
@@ -21,6 +29,7 @@ from flash_lessons.errors import CompileError, DeviceError, FlashLessonsError, S
 __version__ = "0.1.0"
 __all__ = [
     "Accesses",
+    "Array",
     "CompileError",
     "Counters",
     "DeviceError",
@@ -41,6 +50,45 @@ __all__ = [
 ]
 
 
+@overload
+def attention(
+    q: ArrayT,
+    k: ArrayT,
+    v: ArrayT,
+    *,
+    lesson: str = ...,
+    causal: bool = ...,
+    softmax_scale: float | None = ...,
+    return_lse: Literal[False] = ...,
+) -> ArrayT: ...
+
+
+@overload
+def attention(
+    q: ArrayT,
+    k: ArrayT,
+    v: ArrayT,
+    *,
+    lesson: str = ...,
+    causal: bool = ...,
+    softmax_scale: float | None = ...,
+    return_lse: Literal[True],
+) -> tuple[ArrayT, Any]: ...
+
+
+@overload
+def attention(
+    q: ArrayT,
+    k: ArrayT,
+    v: ArrayT,
+    *,
+    lesson: str = ...,
+    causal: bool = ...,
+    softmax_scale: float | None = ...,
+    return_lse: bool,
+) -> Any: ...
+
+
 def attention(
     q: Array,
     k: Array,
@@ -50,7 +98,7 @@ def attention(
     causal: bool = False,
     softmax_scale: float | None = None,
     return_lse: bool = False,
-) -> Array | tuple[Array, Array]:
+) -> Any:
     """softmax(softmax_scale * q k^T) v, for each batch and head, by the kernels of one lesson.
 
     Arrays are float32, contiguous, row-major, in the order of PyTorch's
@@ -75,7 +123,8 @@ def attention(
     Returns o, or (o, lse). Values that a kernel leaves out are NaN, and on the CPU device a
     RuntimeWarning says so.
 
-    Raises, before anything is computed: TypeError for what is no array, or not float32; ValueError for
+    Raises, before anything is computed: TypeError for what is no array (a tracer of JAX holds no
+    values, and the mask of a masked array would be lost), or not float32; ValueError for
     a wrong rank or shape, an array that is not contiguous, arrays on different devices, a PyTorch
     tensor that requires a gradient (see flash_lessons.torch); NotImplementedError for what the
     lesson does not have yet; SetupError for a missing compiler. MemoryError where the launcher is
@@ -87,17 +136,17 @@ def attention(
 
 
 def backward(
-    q: Array,
-    k: Array,
-    v: Array,
-    o: Array,
+    q: ArrayT,
+    k: ArrayT,
+    v: ArrayT,
+    o: ArrayT,
     lse: Array,
-    do: Array,
+    do: ArrayT,
     *,
     lesson: str = "06",
     causal: bool = False,
     softmax_scale: float | None = None,
-) -> tuple[Array, Array, Array]:
+) -> tuple[ArrayT, ArrayT, ArrayT]:
     """The gradients of a loss with respect to q, k and v, given do, its gradient with respect to o.
 
     o and lse are what attention(..., return_lse=True) returned for the same q, k, v, causal and
@@ -128,13 +177,15 @@ def allocate_only(
     """What a call would take of device memory, measured: the launcher runs, its kernels do not.
 
     On the CPU device, whose memory costs nothing until it is touched, so long sequences take no time:
-    its profiles stand for cards of 16 GiB and, with CPU_DEVICE_PROFILE=h200 in the environment, of 141
-    GiB. Sizes are as in attention, and default to equal ones: seq_len_k to seq_len_q, heads_kv to heads.
+    its profiles stand for cards of 16 GiB and, with CPU_DEVICE_PROFILE=h200 in the environment, of
+    139.8 GiB, as an H200 of 141 GB reports it. Sizes are as in attention, and default to equal ones:
+    seq_len_k to seq_len_q, heads_kv to heads.
 
-    lse: whether LSE is a result; None for yes, where the lesson has it.
+    lse: whether LSE is a result of attention; None for yes, where the lesson has it.
     function: "attention" or "backward".
 
-    Returns the report. Raises MemoryError where the device has less.
+    Returns the report. Raises TypeError and ValueError for sizes that are none, NotImplementedError for
+    what the lesson does not have, MemoryError where the device has less.
     """
     return _lesson(lesson).allocate_only(
         batch=batch,

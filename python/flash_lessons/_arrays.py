@@ -3,16 +3,31 @@
 Inputs are handed to the extension as they are, or on a GPU as DLPack capsules; nothing is copied.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy
 
 from flash_lessons import _core
 
-Array = Any
-"""An array of NumPy, PyTorch, CuPy or JAX, float32."""
+
+class Array(Protocol):
+    """What the functions take: a numpy.ndarray, torch.Tensor, cupy.ndarray or jax.Array of float32.
+
+    A name for type checkers. The arrays of one call are of one library, and so are its results.
+    """
+
+    @property
+    def shape(self) -> Any: ...
+
+    @property
+    def dtype(self) -> Any: ...
+
+
+ArrayT = TypeVar("ArrayT", bound=Array)
+"""The caller's own kind of array."""
 
 
 @dataclass(frozen=True)
@@ -21,9 +36,9 @@ class Space:
 
     gpu: int  # -1: host memory
     stream: int  # a cudaStream_t as a number; 0 is the default stream
-    export: Callable[[Array], Any]  # what the extension takes
-    allocate: Callable[[Sequence[int]], Array]  # given a shape
-    finish: Callable[[Array], Array]  # a result, as the caller gets it
+    export: Callable[[Any], Any]  # what the extension takes
+    allocate: Callable[[Sequence[int]], Any]  # given a shape
+    finish: Callable[[Any], Any]  # a result, as the caller gets it
     waits: bool = False  # the stream is waited for before the results are given out
 
     @property
@@ -31,7 +46,7 @@ class Space:
         return "cpu" if self.gpu < 0 else f"cuda:{self.gpu}"
 
 
-def space_of(library_for_gpu: Callable[[], _core.Library], **arrays: Array) -> Space:
+def space_of(library_for_gpu: Callable[[], _core.Library], **arrays: Any) -> Space:
     """The space of the arrays of a call; a TypeError where they do not belong together."""
     (first_name, first), *others = arrays.items()
     module = _module(first_name, first)
@@ -49,11 +64,20 @@ def space_of(library_for_gpu: Callable[[], _core.Library], **arrays: Array) -> S
     return Space(-1, 0, _same, _numpy_empty, _same)
 
 
-def _module(name: str, array: Array) -> str:
+def _module(name: str, array: Any) -> str:
     module = type(array).__module__.partition(".")[0]
     module = "jax" if module in ("jax", "jaxlib") else module
+    if isinstance(array, numpy.ma.MaskedArray):
+        raise TypeError(
+            f"{name} is a masked array, and kernels know no masks: pass {name}.filled(value)"
+        )
     if isinstance(array, numpy.ndarray):
         return "numpy"
+    if module == "jax" and isinstance(array, sys.modules["jax"].core.Tracer):
+        raise TypeError(
+            f"{name} is a tracer of JAX, which holds no values: this function does not work within "
+            "jax.jit, jax.grad and jax.vmap"
+        )
     if module in ("torch", "cupy", "jax") and hasattr(array, "__dlpack__"):
         return module
     raise TypeError(
@@ -61,7 +85,7 @@ def _module(name: str, array: Array) -> str:
     )
 
 
-def _same(array: Array) -> Array:
+def _same(array: Any) -> Any:
     return array
 
 
@@ -69,7 +93,7 @@ def _numpy_empty(shape: Sequence[int]) -> numpy.ndarray:
     return numpy.empty(shape, numpy.float32)
 
 
-def _torch_space(arrays: dict[str, Array]) -> Space:
+def _torch_space(arrays: dict[str, Any]) -> Space:
     import torch
 
     for name, array in arrays.items():
@@ -81,7 +105,7 @@ def _torch_space(arrays: dict[str, Array]) -> Space:
             )
     device = next(iter(arrays.values())).device
 
-    def allocate(shape: Sequence[int]) -> Array:
+    def allocate(shape: Sequence[int]) -> Any:
         return torch.empty(tuple(shape), dtype=torch.float32, device=device)
 
     if device.type != "cuda":
@@ -90,32 +114,32 @@ def _torch_space(arrays: dict[str, Array]) -> Space:
     return Space(device.index, stream, lambda a: _capsule(a.detach(), stream), allocate, _same)
 
 
-def _detached(array: Array) -> Array:
+def _detached(array: Any) -> Any:
     return array.detach()
 
 
-def _capsule(array: Array, stream: int) -> Any:
+def _capsule(array: Any, stream: int) -> Any:
     """DLPack's capsule of an array on a GPU; the stream waits for whatever computes it."""
     if array.__dlpack_device__()[0] != 2:  # not CUDA's: the extension says so
         return array
     return array.__dlpack__(stream=stream or 1)  # 1 is DLPack's name for the default stream
 
 
-def _cupy_space(first: Array) -> Space:
+def _cupy_space(first: Any) -> Space:
     import cupy
 
     gpu = first.device.id
     with cupy.cuda.Device(gpu):
         stream = cupy.cuda.get_current_stream().ptr
 
-    def allocate(shape: Sequence[int]) -> Array:
+    def allocate(shape: Sequence[int]) -> Any:
         with cupy.cuda.Device(gpu):
             return cupy.empty(tuple(shape), cupy.float32)
 
     return Space(gpu, stream, lambda a: _capsule(a, stream), allocate, _same)
 
 
-def _jax_space(first: Array, library_for_gpu: Callable[[], _core.Library]) -> Space:
+def _jax_space(first: Any, library_for_gpu: Callable[[], _core.Library]) -> Space:
     import jax
 
     kind, gpu = first.__dlpack_device__()

@@ -34,7 +34,10 @@ def call(library: Path, function: str, inputs: list[Any], options: dict[str, Any
         if finished.returncode != _ENDED_WELL or not reply.exists():
             status = finished.returncode
             how = f"signal {-status}" if status < 0 else f"status {status}"
-            raise DeviceError(f"the process that counts ended with {how}")
+            raise DeviceError(
+                f"the process that counts ended with {how}, in the kernel file's host code: by exit(), "
+                "abort() or a bad access, say. A call that is not counted would end this process"
+            )
         answer = pickle.loads(reply.read_bytes())  # our own child wrote it
     if isinstance(answer, Exception):
         raise answer
@@ -61,7 +64,7 @@ def _serve(request: Path) -> list[Any] | Exception:
                 export_array=_arrays._same,
             )
         )
-    except (TypeError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001  (a launcher's, too: the parent raises it)
         return error
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import contextvars
+import ctypes
 import functools
 import os
 import sys
@@ -10,19 +11,20 @@ import types
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self, overload
 
 import numpy
 
-from flash_lessons import _arrays, _build, _core, _counted
-from flash_lessons._arrays import Array, Space
+from flash_lessons import _arguments, _arrays, _build, _core, _counted
+from flash_lessons._arrays import Array, ArrayT, Space
 from flash_lessons._report import Report, read_report
-from flash_lessons.errors import DeviceError, SetupError
+from flash_lessons.errors import DeviceError, FlashLessonsError, SetupError
 
 _SUCCESS = 0
 _MEMORY_ALLOCATION = 2
 _INVALID_VALUE = 1
 _NOT_SUPPORTED = 801
+_MAX_HEAD_DIM = 128  # attention.h
 
 _counting = contextvars.ContextVar("flash_lessons_counting", default=False)
 _lock = threading.Lock()
@@ -39,6 +41,9 @@ def counting() -> Iterator[None]:
     Every access of every thread is looked at, one block after the other, in a process of its own:
     that took 33 to 86 times as long at lengths of 256 to 1,024 on two cores. Calls on a GPU are not
     counted; Nsight Compute does that.
+
+    It holds for the thread, or the asyncio task, that enters it. Threads of a pool do not take it over:
+    their calls are not counted, unless each enters counting() itself.
     """
     token = _counting.set(True)
     try:
@@ -53,22 +58,73 @@ def last_report() -> Report:
     return _last
 
 
+# Host memory, for calls whose arrays are our own.
+_HOST = Space(-1, 0, _arrays._same, _arrays._numpy_empty, _arrays._same)
+
+
 class Kernels:
     """The functions of one kernel file. lesson() and load() make these."""
 
     def __init__(self, name: str, source: Path, *, is_lesson: bool) -> None:
         self.name = name
         self.source = source
-        # Whether attention() can return LSE: lessons 01 and 02 do not compute it.
-        self.has_lse = not source.name.startswith(("01", "02"))
         self.key = name if is_lesson else f"{name}#{len(registry)}"
         registry[self.key] = self
         self._is_lesson = is_lesson
+        # Of a file that load() was given, only a call can tell.
+        self._has_lse = self._should_have_lse() if is_lesson else None
         self._libraries: dict[str, _core.Library] = {}
         self._last: Report | None = None
 
     def __repr__(self) -> str:
         return f"<flash_lessons.Kernels {self.name}>"
+
+    @property
+    def has_lse(self) -> bool:
+        """Whether attention() can return LSE.
+
+        Of a file that load() was given, a call for one query and one key on the CPU device tells. Where
+        it cannot tell, since O is not written either, a name that begins with 01 or 02 is one without.
+        """
+        if self._has_lse is None:
+            self._has_lse = self._writes_lse()
+        return self._has_lse
+
+    @overload
+    def attention(
+        self,
+        q: ArrayT,
+        k: ArrayT,
+        v: ArrayT,
+        *,
+        causal: bool = ...,
+        softmax_scale: float | None = ...,
+        return_lse: Literal[False] = ...,
+    ) -> ArrayT: ...
+
+    @overload
+    def attention(
+        self,
+        q: ArrayT,
+        k: ArrayT,
+        v: ArrayT,
+        *,
+        causal: bool = ...,
+        softmax_scale: float | None = ...,
+        return_lse: Literal[True],
+    ) -> tuple[ArrayT, Any]: ...
+
+    @overload
+    def attention(
+        self,
+        q: ArrayT,
+        k: ArrayT,
+        v: ArrayT,
+        *,
+        causal: bool = ...,
+        softmax_scale: float | None = ...,
+        return_lse: bool,
+    ) -> Any: ...
 
     def attention(
         self,
@@ -79,10 +135,13 @@ class Kernels:
         causal: bool = False,
         softmax_scale: float | None = None,
         return_lse: bool = False,
-    ) -> Array | tuple[Array, Array]:
+    ) -> Any:
         """flash_lessons.attention, by these kernels."""
-        if return_lse and not self.has_lse:
-            raise NotImplementedError(f"{self.name} has no LSE: it comes with lesson 03")
+        causal = _arguments.flag("causal", causal)
+        softmax_scale = _arguments.scale("softmax_scale", softmax_scale)
+        return_lse = _arguments.flag("return_lse", return_lse)
+        if return_lse:
+            self._require_lse()
         space = _arrays.space_of(self._gpu_library, q=q, k=k, v=v)
         if _counting.get() and space.gpu < 0:
             inputs = [_on_host(array) for array in (q, k, v)]
@@ -109,17 +168,19 @@ class Kernels:
 
     def backward(
         self,
-        q: Array,
-        k: Array,
-        v: Array,
-        o: Array,
+        q: ArrayT,
+        k: ArrayT,
+        v: ArrayT,
+        o: ArrayT,
         lse: Array,
-        do: Array,
+        do: ArrayT,
         *,
         causal: bool = False,
         softmax_scale: float | None = None,
-    ) -> tuple[Array, Array, Array]:
+    ) -> tuple[ArrayT, ArrayT, ArrayT]:
         """flash_lessons.backward, by these kernels."""
+        causal = _arguments.flag("causal", causal)
+        softmax_scale = _arguments.scale("softmax_scale", softmax_scale)
         space = _arrays.space_of(self._gpu_library, q=q, k=k, v=v, o=o, lse=lse, do=do)
         inputs = (q, k, v, o, lse, do)
         if _counting.get() and space.gpu < 0:
@@ -139,7 +200,8 @@ class Kernels:
                 export_array=space.export,
             )
         self._conclude(found, "backward", space, causal)
-        return tuple(self._finish(space, gradients, ("dq", "dk", "dv")))
+        dq, dk, dv = self._finish(space, gradients, ("dq", "dk", "dv"))
+        return dq, dk, dv
 
     def allocate_only(
         self,
@@ -157,17 +219,20 @@ class Kernels:
         """flash_lessons.allocate_only, by these kernels."""
         if function not in ("attention", "backward"):
             raise ValueError(f'function is "{function}"; it has to be "attention" or "backward"')
-        shape = [
-            *(batch, heads, heads_kv or heads),
-            *(seq_len_q, seq_len_q if seq_len_k is None else seq_len_k, head_dim),
-        ]
+        shape = _shape(batch, heads, heads_kv, seq_len_q, seq_len_k, head_dim)
+        causal = _arguments.flag("causal", causal)
+        lse = None if lse is None else _arguments.flag("lse", lse)
+        if function == "attention":
+            if lse:
+                self._require_lse()
+            lse = self.has_lse if lse is None else lse
         space = Space(-1, 0, _nothing, _nothing, _nothing)
         found = _core.allocate_only(
             self._library(space, function),
             shape,
             backward=function == "backward",
             causal=causal,
-            lse=self.has_lse if lse is None else lse,
+            lse=bool(lse),
         )
         self._conclude(found, function, space, causal)
         return self.report()
@@ -184,6 +249,35 @@ class Kernels:
             path = _prebuilt(self.name, build) if self._is_lesson else None
             self._libraries[build] = _load(path or _build.library(self.source, build))
         return self
+
+    def _require_lse(self) -> None:
+        if not self.has_lse:
+            does_not = "has no LSE" if self._is_lesson else "does not write LSE"
+            raise NotImplementedError(f"{self.name} {does_not}: it comes with lesson 03")
+
+    def _should_have_lse(self) -> bool:
+        return not self.source.name.startswith(("01", "02"))
+
+    def _writes_lse(self) -> bool:
+        try:
+            library = self._library(_HOST, "attention")
+        except (FlashLessonsError, NotImplementedError):
+            return self._should_have_lse()
+        one = numpy.ones((1, 1, 1, 64), numpy.float32)
+        o, lse, found = _core.attention(
+            library,
+            *(one, one, one),
+            causal=False,
+            softmax_scale=None,
+            return_lse=True,
+            stream=0,
+            count=False,
+            allocate=_HOST.allocate,
+            export_array=_HOST.export,
+        )
+        if found["error"] != _SUCCESS or _unwritten(o) == o.size:
+            return self._should_have_lse()
+        return _unwritten(lse) == 0
 
     def _gpu_library(self) -> _core.Library:
         return self.prepare("cuda")._libraries["cuda"]
@@ -202,6 +296,7 @@ class Kernels:
     def _run_counted(self, function: str, inputs: Any, **options: Any) -> list[Any]:
         """A call by the counted build, which goes to a process of its own: see _counted."""
         _build.require_cpu_device()
+        _load_runtime()
         path = _prebuilt(self.name, "counted") if self._is_lesson else None
         path = path or _build.library(self.source, "counted")
         return _counted.call(path, function, list(inputs), options)
@@ -229,7 +324,7 @@ class Kernels:
         text = f"{self.name}: {name}: {found['error_text']}"
         raise DeviceError("\n".join(filter(None, [text, found["fault"].strip()])))
 
-    def _finish(self, space: Space, results: Sequence[Array], names: Sequence[str]) -> list[Array]:
+    def _finish(self, space: Space, results: Sequence[Any], names: Sequence[str]) -> list[Any]:
         if space.waits:
             _core.wait(self._gpu_library(), space.gpu, space.stream)
         if space.gpu < 0:
@@ -237,9 +332,9 @@ class Kernels:
                 self._warn_of_gaps(name, result)
         return [space.finish(result) for result in results]
 
-    def _warn_of_gaps(self, name: str, result: Array) -> None:
-        values = numpy.asarray(result).reshape(-1).view(numpy.uint32)
-        count = int(numpy.count_nonzero(values == _core.NEVER_WRITTEN))
+    def _warn_of_gaps(self, name: str, result: Any) -> None:
+        values = numpy.asarray(result)
+        count = _unwritten(values)
         if count > 0:
             warnings.warn(
                 f"{self.name} did not write {count:,} of the {values.size:,} values of {name}: "
@@ -247,6 +342,11 @@ class Kernels:
                 RuntimeWarning,
                 stacklevel=_frames_of_this_package() + 1,
             )
+
+
+def _unwritten(result: numpy.ndarray) -> int:
+    """How many values are what they were before the call."""
+    return int(numpy.count_nonzero(result.reshape(-1).view(numpy.uint32) == _core.NEVER_WRITTEN))
 
 
 def _frames_of_this_package() -> int:
@@ -258,18 +358,33 @@ def _frames_of_this_package() -> int:
     return count
 
 
+def _shape(
+    batch: Any, heads: Any, heads_kv: Any, seq_len_q: Any, seq_len_k: Any, head_dim: Any
+) -> list[int]:
+    """Sizes without arrays, so what is wrong with them goes by the arguments' names."""
+    batch = _arguments.size("batch", batch, 1)
+    heads = _arguments.size("heads", heads, 1)
+    heads_kv = heads if heads_kv is None else _arguments.size("heads_kv", heads_kv, 1)
+    if heads % heads_kv != 0:
+        raise ValueError(f"heads_kv is {heads_kv}; it has to divide heads, which is {heads}")
+    seq_len_q = _arguments.size("seq_len_q", seq_len_q, 0)
+    seq_len_k = seq_len_q if seq_len_k is None else _arguments.size("seq_len_k", seq_len_k, 0)
+    head_dim = _arguments.size("head_dim", head_dim, 1, _MAX_HEAD_DIM)
+    return [batch, heads, heads_kv, seq_len_q, seq_len_k, head_dim]
+
+
 def _nothing(*_: Any) -> None:
     raise AssertionError("there are no arrays")
 
 
-def _on_host(array: Array) -> Array:
+def _on_host(array: Any) -> Any:
     """The array for another process, as NumPy has it; what is wrong with it is found there."""
     if isinstance(array, numpy.ndarray):
         return array
     return numpy.from_dlpack(array.detach() if hasattr(array, "detach") else array)
 
 
-def _like(space: Space, result: numpy.ndarray | None) -> Array:
+def _like(space: Space, result: numpy.ndarray | None) -> Any:
     """A result of another process as an array of the caller's library."""
     if result is None:
         return None
@@ -280,10 +395,13 @@ def _like(space: Space, result: numpy.ndarray | None) -> Array:
 
 def _features(report: Report) -> str:
     wanted = ["causal=True comes with lesson 05"] if report.causal else []
-    if report.shape[1] != report.shape[2]:
-        wanted.append(
-            f"{report.shape[1]} heads of q over {report.shape[2]} of k come with lesson 07"
-        )
+    heads, heads_kv = report.shape[1:3]
+    if heads != heads_kv:
+        over = f"{heads} heads of q over {heads_kv} of k"
+        if report.function == "attention":
+            wanted.append(f"{over} come with lesson 07")
+        else:
+            wanted.append(f"{over}, where the lessons' backward pass takes as many of k as of q")
     return "; ".join(wanted) or "cudaErrorNotSupported"
 
 
@@ -303,8 +421,14 @@ def _load(path: Path) -> _core.Library:
 @functools.cache
 def _load_runtime() -> None:
     """The CPU device, which libraries for it then find by its name."""
-    if _build.has_cpu_device():
-        _core.load_runtime(str(_build.RUNTIME))
+    if not _build.has_cpu_device():
+        return
+    _core.load_runtime(str(_build.RUNTIME))
+    # It would end the process where it does not know the profile.
+    profile_error = ctypes.CDLL(str(_build.RUNTIME)).cpuDeviceProfileError
+    profile_error.restype = ctypes.c_char_p
+    if error := profile_error():
+        raise SetupError(f"CPU device: {os.fsdecode(error)}")
 
 
 lessons: dict[str, Kernels] = {}

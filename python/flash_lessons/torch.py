@@ -180,10 +180,9 @@ def attention_forward(
     without one. `backward` is for the gradient."""
     kernels = _kernels.registry[forward]
     q, k, v = (tensor.detach() for tensor in (q, k, v))
-    options = {"causal": causal, "softmax_scale": scale}
     if not kernels.has_lse:
-        return kernels.attention(q, k, v, **options), q.new_empty(0)
-    return kernels.attention(q, k, v, return_lse=True, **options)
+        return kernels.attention(q, k, v, causal=causal, softmax_scale=scale), q.new_empty(0)
+    return kernels.attention(q, k, v, causal=causal, softmax_scale=scale, return_lse=True)
 
 
 @attention_forward.register_fake

@@ -118,7 +118,8 @@ void set_shape(Call* call, const Sizes& q, const Sizes& k) {
   for (const std::int64_t size : {q[0], q[1], q[2], q[3], k[1], k[2]})
     if (size > std::numeric_limits<int>::max())
       throw nb::value_error("a size is above 2^31 - 1, which a kernel cannot be told");
-  if (q[0] < 1 || q[1] < 1) fail(kQ, "has no heads: its shape is " + words(q));
+  if (q[0] < 1) fail(kQ, "has an empty batch: its shape is " + words(q));
+  if (q[1] < 1) fail(kQ, "has no heads: its shape is " + words(q));
   if (q[3] < 1 || q[3] > kMaxHeadDim)
     fail(kQ, "has head_dim " + std::to_string(q[3]) + "; 1 to 128 are supported");
   if (k[0] != q[0] || k[3] != q[3])

@@ -70,6 +70,25 @@ def test_the_scale(fl: types.ModuleType, scale: float) -> None:
     assert_within(fl.attention(q, k, v, softmax_scale=scale), expected.o, expected.o_bound)
 
 
+def test_flags_and_numbers_of_numpy(fl: types.ModuleType) -> None:
+    q, k, v = inputs((1, 1, 1, 20, 30, 16))
+    o, lse = fl.attention(
+        q,
+        k,
+        v,
+        lesson="05",
+        causal=numpy.bool_(True),
+        softmax_scale=numpy.float32(0.5),
+        return_lse=numpy.bool_(True),
+    )
+    expected = Reference(q, k, v, causal=True, softmax_scale=0.5)
+    assert_within(o, expected.o, expected.o_bound)
+    assert_within(lse, expected.lse, expected.lse_bound)
+    for scale in (2, numpy.int64(2), numpy.array(2.0)):
+        expected = Reference(q, k, v, softmax_scale=2)
+        assert_within(fl.attention(q, k, v, softmax_scale=scale), expected.o, expected.o_bound)
+
+
 def test_grouped_heads(fl: types.ModuleType) -> None:
     q, k, v = inputs((2, 6, 2, 40, 50, 32))
     expected = Reference(q, k, v)
@@ -143,3 +162,11 @@ def test_jax_in_host_memory(fl: types.ModuleType) -> None:
         numpy.testing.assert_array_equal(fl.attention(*arrays), o)
     with pytest.raises(TypeError, match="v is an array of numpy, q of jax"):
         fl.attention(*arrays[:2], v)
+
+
+def test_a_tracer_of_jax(fl: types.ModuleType) -> None:
+    jax = pytest.importorskip("jax", reason="JAX is not installed")
+    q = jax.numpy.asarray(inputs(SHAPES[1])[0])
+    for traced in (jax.jit, jax.vmap):
+        with pytest.raises(TypeError, match="^q is a tracer of JAX.*jax.jit"):
+            traced(lambda a: fl.attention(a, a, a))(q)

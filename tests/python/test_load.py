@@ -1,5 +1,6 @@
 """load(): a student's own file, its stub, and what can be wrong with it."""
 
+import contextlib
 import re
 import shutil
 import types
@@ -68,6 +69,39 @@ def test_an_untouched_stub(fl: types.ModuleType, root: Path, arrays: list) -> No
         o = stub.attention(*arrays)
     assert numpy.isnan(o).all()
     assert told[0].filename == __file__
+
+
+@pytest.mark.parametrize("lesson", ["01", "02"])
+def test_a_file_without_lse(
+    fl: types.ModuleType, root: Path, arrays: list, tmp_path: Path, lesson: str
+) -> None:
+    """Whether it has one is seen, whatever its name is."""
+    (solution,) = (root / "solutions").glob(f"{lesson}_*.cu")
+    mine = fl.load(shutil.copyfile(solution, tmp_path / "mine.cu"))
+    with pytest.raises(NotImplementedError, match=r"mine\.cu does not write LSE.* lesson 03"):
+        mine.attention(*arrays, return_lse=True)
+    with pytest.raises(NotImplementedError, match=r"mine\.cu does not write LSE"):
+        mine.allocate_only(seq_len_q=64, lse=True)
+    assert mine.allocate_only(seq_len_q=64).memory.lse_bytes == 0
+    expected = Reference(*arrays)
+    assert_within(mine.attention(*arrays), expected.o, expected.o_bound)
+
+
+def test_lse_in_a_file_named_after_an_early_lesson(
+    fl: types.ModuleType, source: Path, arrays: list
+) -> None:
+    mine = fl.load(source.rename(source.with_name("02_mine.cu")))
+    expected = Reference(*arrays)
+    _, lse = mine.attention(*arrays, return_lse=True)
+    assert_within(lse, expected.lse, expected.lse_bound)
+    assert mine.allocate_only(seq_len_q=64).memory.lse_bytes == 4 * 64
+
+
+@pytest.mark.parametrize(("name", "has_lse"), [("02_tiled", False), ("03_online_softmax", True)])
+def test_lse_of_a_stub_goes_by_its_name(
+    fl: types.ModuleType, root: Path, name: str, has_lse: bool
+) -> None:
+    assert fl.load(root / f"kernels/{name}.cu").has_lse is has_lse
 
 
 def test_a_result_that_is_read_is_not_called_unwritten(
@@ -143,8 +177,28 @@ def test_a_leak(fl: types.ModuleType, root: Path, arrays: list) -> None:
 def test_a_process_that_ends(fl: types.ModuleType, source: Path, arrays: list) -> None:
     change(source, "  if (N_q == 0) return cudaSuccess;", "  _Exit(7);\n")
     change(source, "#include <cmath>", "#include <cmath>\n#include <cstdlib>")
-    with fl.counting(), pytest.raises(fl.DeviceError, match="ended with status 7"):
+    with (
+        fl.counting(),
+        pytest.raises(fl.DeviceError, match=r"ended with status 7, in the .*host code"),
+    ):
         fl.load(source).attention(*arrays)
+
+
+@pytest.mark.parametrize("counting", [False, True])
+def test_an_exception_of_the_launcher(
+    fl: types.ModuleType, source: Path, arrays: list, counting: bool, capfd: pytest.CaptureFixture
+) -> None:
+    change(
+        source,
+        "  if (N_q == 0) return",
+        '  throw std::runtime_error("of mine");\n  if (N_q == 0) return',
+    )
+    change(source, "#include <cmath>", "#include <cmath>\n#include <stdexcept>")
+    mine = fl.load(source)
+    counted = fl.counting() if counting else contextlib.nullcontext()
+    with counted, pytest.raises(RuntimeError, match="^of mine$"):
+        mine.attention(*arrays)
+    assert capfd.readouterr().err == ""
 
 
 # ---- What is compiled when. ----

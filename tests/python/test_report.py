@@ -1,5 +1,6 @@
 """report(): device memory to the byte, and counts of accesses."""
 
+import concurrent.futures
 import types
 
 import numpy
@@ -60,10 +61,16 @@ def test_sizes_of_allocate_only(fl: types.ModuleType) -> None:
     )
     assert report.shape == (1, 8, 2, 100, 50, 32)
     assert report.causal
-    with pytest.raises(ValueError, match="head_dim 129"):
-        fl.allocate_only(seq_len_q=8, head_dim=129)
-    with pytest.raises(ValueError, match='function is "forward"'):
-        fl.allocate_only(seq_len_q=8, function="forward")
+
+
+def test_numbers_of_numpy(fl: types.ModuleType) -> None:
+    report = fl.allocate_only(
+        seq_len_q=numpy.int64(100), heads=numpy.uint8(3), lesson="05", causal=numpy.bool_(True)
+    )
+    assert report.shape == (1, 3, 3, 100, 100, 64)
+    assert report.causal is True
+    without = fl.allocate_only(seq_len_q=numpy.int64(100), lse=numpy.bool_(False))
+    assert without.memory.lse_bytes == 0
 
 
 def test_nothing_is_counted_unless_asked(fl: types.ModuleType) -> None:
@@ -106,6 +113,21 @@ def test_wide_accesses_are_told_apart(fl: types.ModuleType) -> None:
     assert narrow.global_load.bytes_16 == 0
     assert wide.global_load.bytes_16 == wide.global_load.bytes == narrow.global_load.bytes
     assert wide.global_load.requests * 4 == narrow.global_load.requests
+
+
+def test_the_threads_of_a_pool_are_not_counted(fl: types.ModuleType) -> None:
+    """counting() says so; each thread can enter it."""
+    q, k, v = draw(1, 1, 20, 8)
+
+    def own() -> None:
+        with fl.counting():
+            fl.attention(q, k, v)
+
+    with fl.counting(), concurrent.futures.ThreadPoolExecutor(1) as pool:
+        pool.submit(fl.attention, q, k, v).result()
+        assert fl.report().counters is None
+        pool.submit(own).result()
+        assert fl.report().counters is not None
 
 
 def test_the_backward_pass_is_counted(fl: types.ModuleType) -> None:
