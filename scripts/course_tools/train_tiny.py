@@ -4,6 +4,7 @@ import argparse
 import itertools
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -17,6 +18,8 @@ from course_tools.errors import EXIT_FAILED, EXIT_OK, SetupError, UsageError
 if TYPE_CHECKING:
     import torch
 
+FORWARD = ("05", "07")  # the lessons with a causal mask and LSE
+BACKWARD = "06"
 Attention = Callable[..., "torch.Tensor"]
 TWIN = "PyTorch, rounded otherwise"
 # Two kernels round differently, and training makes such differences grow: by how much is measured, with
@@ -49,10 +52,11 @@ class Curve:
 
 def main(arguments: Sequence[str]) -> int:
     options = _parse(arguments)
+    text = training_text()
+    files = _check(options, text)
     torch = _import_torch()
     device = _device(torch, options.device)
-    attentions = _attentions(options)
-    text = training_text()
+    attentions = _attentions(options, files)
     sizes = Sizes(**{name: getattr(options, name) for name in asdict(Sizes())})
     print(
         f"{len(text):,} characters, {len(set(text))} different; {sizes.layers} layers, "
@@ -82,14 +86,21 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         "--solutions", action="store_true", help="the reference solutions instead of your kernels"
     )
     parser.add_argument(
-        "--forward", default="05", metavar="LESSON", help="05 (default) or 07: the forward pass"
+        "--forward",
+        choices=FORWARD,
+        default=FORWARD[0],
+        metavar="LESSON",
+        help=f"the forward pass, {FORWARD[0]} (default) or {FORWARD[1]}: it has to be causal",
     )
     parser.add_argument(
-        "--attention", choices=("both", "ours", "torch"), default="both", help="what is trained"
+        "--attention",
+        choices=("both", "ours", "torch"),
+        default="both",
+        help="what is trained; default: both",
     )
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: cuda where it answers")
-    parser.add_argument("--steps", type=positive, default=200)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--steps", type=positive, default=200, help="default: 200")
+    parser.add_argument("--seed", type=int, default=1, help="default: 1")
     for name, value in asdict(Sizes()).items():
         flag = "--" + name.replace("_", "-")
         parser.add_argument(flag, type=positive, default=value, help=f"default: {value}")
@@ -100,6 +111,36 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     if options.head_dim > 128:
         parser.error("--head-dim: the kernels take 1 to 128")
     return options
+
+
+def _check(options: argparse.Namespace, text: str) -> list[Path]:
+    """Finds what is wrong before the training begins, and returns the kernel files."""
+    least = len(text) // HELD_OUT
+    if options.context >= least:
+        raise UsageError(
+            f"--context {options.context}: the texts that are held out have {least:,} characters; it "
+            "has to be less"
+        )
+    if options.json is not None and not _can_write(options.json):
+        raise UsageError(f"cannot write {options.json}")
+    if options.attention == "torch":
+        return []
+    folder = paths.SOLUTIONS if options.solutions else options.kernels or paths.KERNELS
+    files = [
+        folder / f"{course.select(course.load(), [lesson])[0].name}.cu"
+        for lesson in (options.forward, BACKWARD)
+    ]
+    for file in files:
+        if not file.is_file():
+            raise UsageError(f"{file} does not exist")
+    return files
+
+
+def _can_write(file: Path) -> bool:
+    """Whether the file can be written at the end; nothing is changed yet."""
+    if file.exists():
+        return file.is_file() and os.access(file, os.W_OK)
+    return file.parent.is_dir() and os.access(file.parent, os.W_OK)
 
 
 def _import_torch() -> object:
@@ -116,7 +157,7 @@ def _device(torch: object, chosen: str | None) -> str:
     return chosen or ("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _attentions(options: argparse.Namespace) -> dict[str, Attention]:
+def _attentions(options: argparse.Namespace, files: list[Path]) -> dict[str, Attention]:
     """What is trained with, by the name under which it is shown."""
     import torch
 
@@ -130,11 +171,6 @@ def _attentions(options: argparse.Namespace) -> dict[str, Attention]:
             raise SetupError(
                 "the package flash_lessons is missing; install with: pip install ."
             ) from error
-        folder = paths.SOLUTIONS if options.solutions else options.kernels or paths.KERNELS
-        files = [
-            folder / f"{course.select(course.load(), [lesson])[0].name}.cu"
-            for lesson in (options.forward, "06")
-        ]
         try:
             forward, backward = (flash_lessons.load(file) for file in files)
         except (OSError, ValueError, flash_lessons.FlashLessonsError) as error:

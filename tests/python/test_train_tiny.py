@@ -58,20 +58,47 @@ def test_a_wrong_gradient_is_seen(root: Path, tmp_path: Path, mutant: str) -> No
     assert "the loss curves DIFFER" in result.stdout
 
 
-@needs_torch
-def test_kernels_that_are_not_there(root: Path, tmp_path: Path) -> None:
-    result = train(root, "--kernels", tmp_path, *SMALL)
-    assert result.returncode == 2
-    assert result.stderr.endswith("05_causal.cu does not exist\n")
+@pytest.fixture
+def no_torch(tmp_path: Path) -> str:
+    """A folder for PYTHONPATH in which PyTorch is missing."""
+    folder = tmp_path / "path"
+    folder.mkdir()
+    (folder / "torch.py").write_text("raise ModuleNotFoundError('torch')\n", encoding="ascii")
+    return str(folder)
 
 
-def test_without_pytorch(root: Path, tmp_path: Path) -> None:
-    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('torch')\n", encoding="ascii")
-    result = train(root, PYTHONPATH=str(tmp_path))
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--kernels", "/nowhere"], "/nowhere/05_causal.cu does not exist"),
+        (["--json", "/nowhere/curves.json"], "cannot write /nowhere/curves.json"),
+        (["--json", "/"], "cannot write /"),
+        (["--context", "100000000"], "--context 100000000: the texts that are held out have"),
+    ],
+)
+def test_what_is_wrong_is_said_before_pytorch_is_needed(
+    root: Path, no_torch: str, arguments: list[str], words: str
+) -> None:
+    result = train(root, *arguments, PYTHONPATH=no_torch)
+    assert result.returncode == 2, result.stderr
+    assert result.stderr.startswith(f"scripts/train_tiny: {words}")
+    assert result.stderr.count("\n") == 1
+
+
+def test_the_defaults_are_in_the_help(root: Path) -> None:
+    help_text = " ".join(train(root, "--help").stdout.split())
+    for words in ("--steps STEPS default: 200", "--seed SEED default: 1", "trained; default: both"):
+        assert words in help_text
+
+
+def test_without_pytorch(root: Path, no_torch: str, tmp_path: Path) -> None:
+    file = tmp_path / "curves.json"
+    result = train(root, "--json", file, PYTHONPATH=no_torch)
     assert result.returncode == 3
     assert result.stderr == (
         "scripts/train_tiny: PyTorch is missing; install with: pip install torch\n"
     )
+    assert not file.exists()
 
 
 @pytest.mark.parametrize(
@@ -81,6 +108,7 @@ def test_without_pytorch(root: Path, tmp_path: Path) -> None:
         (["--head-dim", "129"], "1 to 128"),
         (["--solutions", "--kernels", "x"], "exclude each other"),
         (["--attention", "none"], "invalid choice"),
+        (["--forward", "03"], "invalid choice: '03' (choose from"),
     ],
 )
 def test_a_wrong_command_line(root: Path, arguments: list[str], words: str) -> None:
