@@ -1,5 +1,6 @@
 """The wheel, and what it does in an empty venv."""
 
+import email
 import os
 import re
 import shutil
@@ -94,6 +95,16 @@ def test_what_it_holds(wheel: Path, root: Path) -> None:
         "cpu_device/include/cuda_runtime.h",
     ):
         assert f"flash_lessons/{name}" in names
+
+
+def test_its_metadata(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (one for one in archive.namelist() if one.endswith(".dist-info/METADATA"))
+        metadata = email.message_from_bytes(archive.read(name))
+    assert metadata["License-Expression"] == "MIT"
+    assert metadata["License-File"] == "LICENSE"
+    assert metadata["Author"] == "The Flash Attention Lessons authors"
+    assert "License" not in metadata
 
 
 def test_its_libraries_can_be_moved(wheel: Path, tmp_path: Path) -> None:
