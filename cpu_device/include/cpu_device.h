@@ -27,8 +27,8 @@ void cpuDeviceSetSchedule(enum cpuDeviceSchedule kind, unsigned long long seed);
  * For looking at a slice of a grid that would take too long as a whole. */
 void cpuDeviceSetBlockSample(unsigned long long first, unsigned long long count);
 
-/* on = 1: launches end with cudaErrorLaunchTimeout, one under way as soon as the blocks that run are done, until a call
- * with on = 0. May be called from a signal handler. */
+/* on = 1: every launch, the one under way too, is given up with cudaErrorLaunchTimeout, until a call with on = 0. May be
+ * called from a signal handler. */
 void cpuDeviceInterrupt(int on);
 
 /* Why the environment variable CPU_DEVICE_PROFILE cannot be followed, in one line, or null. A program that uses the device

@@ -54,7 +54,6 @@ struct Settings {
 };
 Settings settings;
 std::atomic<uint64_t> launches{0};
-std::atomic<bool> interrupted{false};  // by cpuDeviceInterrupt()
 
 std::mutex last_report_mutex;
 std::string last_report;
@@ -138,10 +137,7 @@ void work(Job& job) {
     const uint64_t end = std::min(begin + job.chunk, job.blocks.count());
     for (uint64_t turn = begin; turn < end; ++turn) {
       Fault fault;
-      if (interrupted.load(std::memory_order_relaxed)) {
-        fault = {cudaErrorLaunchTimeout, "the launch was interrupted\n"};
-      } else if (runner.run(
-                     job.launch, block_index(job.launch.grid, job.blocks.at(turn)), &fault)) {
+      if (runner.run(job.launch, block_index(job.launch.grid, job.blocks.at(turn)), &fault)) {
         continue;
       }
       job.stop = true;
@@ -305,7 +301,11 @@ cudaError_t launch_kernel(
     Checker::instance().begin_launch(shared_bytes, threads);
     count_launch(*kernel, grid, block, shared_bytes);
   }
+  job.stop = launches_interrupted();
   pool.run(job, static_cast<unsigned>(helpers));
+  if (job.stop && job.fault.error == cudaSuccess) {
+    job.fault = {cudaErrorLaunchTimeout, "the launch was interrupted\n"};
+  }
   if (Checker::enabled()) {
     Counters::instance().end_launch();
     Checker::instance().end_launch();
@@ -364,7 +364,7 @@ void cpuDeviceSetBlockSample(unsigned long long first, unsigned long long count)
   settings.sample_count = count;
 }
 
-void cpuDeviceInterrupt(int on) { cpu_device::interrupted = on != 0; }
+void cpuDeviceInterrupt(int on) { cpu_device::interrupt_launches(on != 0); }
 
 unsigned long long cpuDeviceLaunchCount(void) { return cpu_device::launches; }
 

@@ -17,6 +17,7 @@ constexpr auto kPeriod = std::chrono::milliseconds(20);
 constexpr int kSignal = SIGURG;  // ignored by default, so a late one does no harm
 
 thread_local const std::atomic<bool>* stop_of_this_thread = nullptr;
+std::atomic<bool> interrupted{false};
 
 void handle(int, siginfo_t*, void* context) {
   BlockRunner* const runner = BlockRunner::current();
@@ -31,7 +32,7 @@ void handle(int, siginfo_t*, void* context) {
 
 class Watchdog {
  public:
-  int enter(BlockRunner& runner, const std::atomic<bool>& stop) {
+  int enter(BlockRunner& runner, std::atomic<bool>& stop) {
     const std::lock_guard lock(mutex_);
     if (!started_) start();
     const Watched watched{&runner, pthread_self(), runner.switches(), &stop, true};
@@ -57,7 +58,7 @@ class Watchdog {
     BlockRunner* runner;
     pthread_t thread;
     uint64_t switches;
-    const std::atomic<bool>* stop;
+    std::atomic<bool>* stop;
     bool active;
   };
 
@@ -80,6 +81,7 @@ class Watchdog {
       lock.lock();
       for (Watched& watched : watched_) {
         if (!watched.active) continue;
+        if (interrupted) *watched.stop = true;
         const uint64_t now = watched.runner->switches();
         if (now == watched.switches || *watched.stop) pthread_kill(watched.thread, kSignal);
         watched.switches = now;
@@ -102,10 +104,13 @@ Watchdog& watchdog() {
 
 }  // namespace
 
-PreemptionScope::PreemptionScope(BlockRunner& runner, const std::atomic<bool>& stop) {
+PreemptionScope::PreemptionScope(BlockRunner& runner, std::atomic<bool>& stop) {
   stop_of_this_thread = &stop;
   slot_ = watchdog().enter(runner, stop);
 }
 PreemptionScope::~PreemptionScope() { watchdog().leave(slot_); }
+
+void interrupt_launches(bool on) { interrupted = on; }
+bool launches_interrupted() { return interrupted; }
 
 }  // namespace cpu_device

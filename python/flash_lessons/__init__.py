@@ -224,6 +224,10 @@ def load(path: str | os.PathLike[str], *, device: str | None = None) -> Kernels:
         (by nvcc); None for the CPU device, if this build has it. The other one is compiled when it is
         first needed.
 
+    A kernel that goes wrong on the CPU device is a DeviceError, and Ctrl-C gives one up that takes too
+    long. The launcher is host code of this process, as any extension's: one that calls exit() or writes
+    to a null pointer ends Python with it. Within counting(), calls have a process of their own.
+
     Raises FileNotFoundError, CompileError with the compiler's messages, SetupError for a missing
     compiler.
     """

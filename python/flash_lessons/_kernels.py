@@ -23,6 +23,7 @@ from flash_lessons.errors import DeviceError, FlashLessonsError, SetupError
 _SUCCESS = 0
 _MEMORY_ALLOCATION = 2
 _INVALID_VALUE = 1
+_INITIALIZATION_ERROR = 3
 _NOT_SUPPORTED = 801
 _MAX_HEAD_DIM = 128  # attention.h
 
@@ -320,6 +321,11 @@ class Kernels:
             raise MemoryError(
                 f"{self.name} needs more device memory than there is: {found['failed_bytes']:,} "
                 f"bytes were refused"
+            )
+        if error == _INITIALIZATION_ERROR:
+            raise DeviceError(
+                f"{self.name}: {name}: a process that was forked from one that has used the device "
+                'cannot use it; start it otherwise: multiprocessing.get_context("spawn")'
             )
         text = f"{self.name}: {name}: {found['error_text']}"
         raise DeviceError("\n".join(filter(None, [text, found["fault"].strip()])))

@@ -18,4 +18,6 @@ class CompileError(FlashLessonsError):
 
 
 class DeviceError(FlashLessonsError):
-    """A kernel failed on the device; the message has CUDA's error and, on the CPU device, where."""
+    """A kernel failed on the device; the message has CUDA's error and, on the CPU device, where.
+
+    Also raised in a process that was forked from one that has used the device."""

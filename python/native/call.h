@@ -10,7 +10,7 @@
 
 namespace flash_lessons {
 
-inline constexpr int kCallVersion = 1;
+inline constexpr int kCallVersion = 2;
 
 // The float with these bits, a signalling NaN, is what results on the CPU device begin as.
 inline constexpr std::uint32_t kNeverWritten = 0x7fa0f1a5;
@@ -81,6 +81,8 @@ std::uint64_t flash_lessons_static_bytes();
 void flash_lessons_run(
     const flash_lessons::Call* call, flash_lessons::Result* result,
     flash_lessons::FindingCallback on_finding, void* user);
+// on = 1: the kernels of a call on the CPU device are given up, until on = 0. For signal handlers.
+void flash_lessons_interrupt(int on);
 // Device memory for an array that the caller keeps; null if there is none left.
 void* flash_lessons_allocate(int gpu, std::size_t bytes);
 void flash_lessons_free(int gpu, void* pointer);

@@ -1,6 +1,9 @@
 #include "kernel_library.h"
 
 #include <dlfcn.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <mutex>
 #include <stdexcept>
@@ -10,6 +13,46 @@ namespace {
 
 // The CPU device runs one call at a time: what it counts and where it faulted are the device's.
 std::mutex cpu_device_mutex;
+
+// While it lives, SIGINT gives up the kernels of a call, and then goes where it went before: Python's
+// handler notes it, and KeyboardInterrupt is raised after the call. Only for the thread to which Python
+// gives signals; a program without a handler of its own is ended as before. One at a time.
+class InterruptedBySignal {
+ public:
+  explicit InterruptedBySignal(decltype(flash_lessons_interrupt)* interrupt) {
+    if (syscall(SYS_gettid) != getpid()) return;
+    interrupt_ = interrupt;
+    sigaction(SIGINT, nullptr, &before_);
+    const bool has_handler = (before_.sa_flags & SA_SIGINFO) != 0 ||
+                             (before_.sa_handler != SIG_DFL && before_.sa_handler != SIG_IGN);
+    if (!has_handler) return;
+    struct sigaction action = before_;
+    action.sa_sigaction = handle;
+    action.sa_flags |=
+        SA_SIGINFO | SA_ONSTACK;  // it may come while a kernel's small stack is in use
+    installed_ = sigaction(SIGINT, &action, nullptr) == 0;
+  }
+  ~InterruptedBySignal() {
+    if (!installed_) return;
+    sigaction(SIGINT, &before_, nullptr);
+    interrupt_(0);
+  }
+  InterruptedBySignal(const InterruptedBySignal&) = delete;
+  InterruptedBySignal& operator=(const InterruptedBySignal&) = delete;
+
+ private:
+  static void handle(int number, siginfo_t* info, void* context) {
+    interrupt_(1);
+    if ((before_.sa_flags & SA_SIGINFO) != 0)
+      before_.sa_sigaction(number, info, context);
+    else
+      before_.sa_handler(number);
+  }
+
+  static inline decltype(flash_lessons_interrupt)* interrupt_ = nullptr;
+  static inline struct sigaction before_ = {};
+  bool installed_ = false;
+};
 
 }  // namespace
 
@@ -40,7 +83,10 @@ void KernelLibrary::run(
     const Call& call, Result* result, FindingCallback on_finding, void* user) const {
   auto* const function = find<decltype(flash_lessons_run)>("flash_lessons_run");
   std::unique_lock<std::mutex> lock(cpu_device_mutex, std::defer_lock);
-  if (!is_gpu_) lock.lock();
+  if (is_gpu_) return function(&call, result, on_finding, user);
+  lock.lock();
+  const InterruptedBySignal interrupted(
+      find<decltype(flash_lessons_interrupt)>("flash_lessons_interrupt"));
   function(&call, result, on_finding, user);
 }
 

@@ -19,7 +19,8 @@ class KernelLibrary {
     return reinterpret_cast<Function*>(symbol(name));
   }
 
-  // flash_lessons_run. It may wait for another thread's call, so the caller does not hold the GIL.
+  // flash_lessons_run. It may wait for another thread's call, so the caller does not hold the GIL. Ctrl-C
+  // ends a call on the CPU device by the process's first thread, with cudaErrorLaunchTimeout.
   void run(const Call& call, Result* result, FindingCallback on_finding, void* user) const;
 
   bool is_gpu() const { return is_gpu_; }

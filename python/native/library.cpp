@@ -278,6 +278,7 @@ void flash_lessons_run(const Call* call, Result* result, FindingCallback on_find
   *result = Result{};
   run_on_cpu_device(*call, result, on_finding, user);
 }
+void flash_lessons_interrupt(int on) { cpuDeviceInterrupt(on); }
 void* flash_lessons_allocate(int, std::size_t) { return nullptr; }
 void flash_lessons_free(int, void*) {}
 int flash_lessons_wait(int, void*) { return cudaSuccess; }
@@ -292,6 +293,7 @@ void flash_lessons_run(const Call* call, Result* result, FindingCallback, void*)
   if (current.error() != cudaSuccess) return describe(current.error(), result);
   run_on_gpu(*call, result);
 }
+void flash_lessons_interrupt(int) {}
 void* flash_lessons_allocate(int gpu, std::size_t bytes) {
   const CurrentGpu current(gpu);
   void* pointer = nullptr;

@@ -87,6 +87,7 @@ nb::dict perform(const KernelLibrary& library, const Call& call) {
     const nb::gil_scoped_release released;
     library.run(call, &result, Findings::add, &findings);
   }
+  if (PyErr_CheckSignals() != 0) throw nb::python_error();  // Ctrl-C
   nb::dict dict;
   dict["shape"] = nb::make_tuple(
       call.batch, call.num_heads, call.num_heads_kv, call.seq_len_q, call.seq_len_k, call.head_dim);

@@ -1,4 +1,5 @@
-// cpuDeviceInterrupt() from a signal handler ends a launch of many blocks, and those after it.
+// cpuDeviceInterrupt() from a signal handler ends a launch, also of a block that would never end,
+// and those after it.
 #include <unistd.h>
 
 #include <csignal>
@@ -9,6 +10,9 @@ __global__ void spin(volatile int* out) {
   for (int n = 0; n < 10'000'000; ++n) *out = n;
 }
 __global__ void noop() {}
+__global__ void never_end(volatile int* out) {
+  while (true) *out = 1;
+}
 
 int main() {
   int* out = nullptr;
@@ -32,6 +36,13 @@ int main() {
   CHECK_CUDA(cudaMalloc(&out, sizeof(int)));
   alarm(1);
   spin<<<1'000'000, 1>>>(out);
+  CHECK_FAULT(cudaErrorLaunchTimeout, "interrupted");
+  CHECK_CUDA(cudaDeviceReset());
+  cpuDeviceInterrupt(0);
+
+  CHECK_CUDA(cudaMalloc(&out, sizeof(int)));
+  alarm(1);
+  never_end<<<1, 64>>>(out);
   CHECK_FAULT(cudaErrorLaunchTimeout, "interrupted");
   return check_result();
 }
