@@ -70,10 +70,6 @@ def scaled_dot_product_attention(
         shapes = ", ".join(f"{name} {tuple(one.shape)}" for name, one in tensors.items())
         raise ValueError(f"these shapes do not fit together: {shapes}") from error
     forward, backward = _find(forward), _find(backward)
-    if _needs_gradient(*tensors.values()) and not forward.has_lse:
-        raise NotImplementedError(
-            f"{forward.name} has no LSE, which the backward pass needs: take lesson 03 or a later one"
-        )
     keys = forward.key, backward.key
     q, k, v = (_as_4d(tensor, front) for tensor in (query, key, value))
     scale = 1.0 / math.sqrt(q.shape[-1]) if scale is None else float(scale)
@@ -163,7 +159,14 @@ def _attention(
 ) -> torch.Tensor:
     if q.shape[0] == 0 or q.shape[1] == 0:
         return torch.zeros_like(q)  # a launcher takes no empty batch
-    return attention_forward(q, k, v, causal, scale, forward, backward)[0]
+    o, lse = attention_forward(q, k, v, causal, scale, forward, backward)
+    # Asked of the result, since torch.compile cannot look into has_lse, which may have to call a kernel.
+    if lse.dim() != 3 and _needs_gradient(q, k, v):
+        raise NotImplementedError(
+            f"{_kernels.registry[forward].name} has no LSE, which the backward pass needs: take lesson "
+            "03 or a later one"
+        )
+    return o
 
 
 @torch.library.custom_op("flash_lessons::attention_forward", mutates_args=())
