@@ -187,6 +187,12 @@ void Check::good_manners(const Case& shape) {
             "kernels: cudaMemset() goes to the default stream, cudaMemsetAsync() to the one it is "
             "given",
             with_commas(reply.fills_elsewhere).c_str()));
+  if (reply.unjoined > 0)
+    fail(
+        shape, "contract",
+        "work went to another stream, and the given stream does not wait for it: whoever uses the "
+        "results on the "
+        "given stream may come too early (cudaEventRecord there, cudaStreamWaitEvent here)");
   if (reply.device_syncs > 0)
     fail(
         shape, "contract",

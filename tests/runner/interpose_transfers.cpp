@@ -85,13 +85,19 @@ cudaError_t cudaDeviceSynchronize() {
 }
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-  if (!runner::Bypass::active()) runner::Meter::instance().stream_waited();
+  if (!runner::Bypass::active()) runner::Meter::instance().host_waits(stream);
   const runner::Bypass inner;
   return CALL_NEXT(cudaStreamSynchronize, stream);
 }
 
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  if (!runner::Bypass::active()) runner::Meter::instance().host_waits_for_event();
+  const runner::Bypass inner;
+  return CALL_NEXT(cudaEventSynchronize, event);
+}
+
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned int flags) {
-  if (!runner::Bypass::active()) runner::Meter::instance().stream_waited();
+  if (!runner::Bypass::active()) runner::Meter::instance().stream_waits(stream);
   const runner::Bypass inner;
   return CALL_NEXT(cudaStreamWaitEvent, stream, event, flags);
 }
@@ -156,7 +162,7 @@ cudaError_t cudaMemcpyAsync_ptsz(
 }
 
 cudaError_t cudaStreamWaitEvent_ptsz(cudaStream_t stream, cudaEvent_t event, unsigned int flags) {
-  if (!runner::Bypass::active()) runner::Meter::instance().stream_waited();
+  if (!runner::Bypass::active()) runner::Meter::instance().stream_waits(stream);
   const runner::Bypass inner;
   return CALL_NEXT(cudaStreamWaitEvent_ptsz, stream, event, flags);
 }

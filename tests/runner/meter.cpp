@@ -73,7 +73,10 @@ void* Meter::reserve(std::uint64_t bytes, bool for_host) {
 void Meter::launching(const LaunchShape& shape, const void* stream) {
   const std::lock_guard lock(mutex_);
   ++counts_.launches;
-  if (stream != stream_) ++counts_.launches_elsewhere;
+  if (stream != stream_) {
+    ++counts_.launches_elsewhere;
+    counts_.unjoined = true;
+  }
   counts_.grid_blocks =
       std::max(counts_.grid_blocks, std::uint64_t{shape.grid[0]} * shape.grid[1] * shape.grid[2]);
   if (counts_.launch_failed == 0) counts_.shape = shape;
@@ -94,17 +97,34 @@ void Meter::sampled(std::uint64_t first, std::uint64_t count) {
 
 void Meter::filling(const void* stream) {
   const std::lock_guard lock(mutex_);
-  if (stream != stream_) ++counts_.fills_elsewhere;
+  if (stream != stream_) {
+    ++counts_.fills_elsewhere;
+    counts_.unjoined = true;
+  }
 }
 
 void Meter::device_synced() {
   const std::lock_guard lock(mutex_);
   ++counts_.device_syncs;
+  counts_.unjoined = false;
 }
 
-void Meter::stream_waited() {
+void Meter::stream_waits(const void* stream) {
   const std::lock_guard lock(mutex_);
   ++counts_.stream_waits;
+  if (stream == stream_) counts_.unjoined = false;
+}
+
+void Meter::host_waits(const void* stream) {
+  const std::lock_guard lock(mutex_);
+  ++counts_.stream_waits;
+  if (stream != stream_) counts_.unjoined = false;
+}
+
+void Meter::host_waits_for_event() {
+  const std::lock_guard lock(mutex_);
+  ++counts_.stream_waits;
+  counts_.unjoined = false;
 }
 
 void Meter::static_variable(std::uint64_t bytes) {

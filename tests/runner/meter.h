@@ -37,6 +37,7 @@ struct CallCounts {
   std::uint64_t fills_elsewhere = 0;
   int launch_failed = 0;
   std::uint64_t device_syncs = 0;
+  bool unjoined = false;
   std::uint64_t stream_waits = 0;
   std::uint64_t grid_blocks = 0;
   LaunchShape shape;  // of the first launch that failed, else of the last one
@@ -75,7 +76,10 @@ class Meter {
   // Notes a fill, or a copy that nobody waits for.
   void filling(const void* stream);
   void device_synced();
-  void stream_waited();
+  // Notes that a stream waits for an event, that the host waits for a stream, or for an event.
+  void stream_waits(const void* stream);
+  void host_waits(const void* stream);
+  void host_waits_for_event();
   void static_variable(std::uint64_t bytes);
 
   std::uint64_t held_bytes();

@@ -148,6 +148,7 @@ struct Reply {
   std::uint64_t launches_elsewhere;  // of those, on another stream than the one it was given
   std::uint64_t fills_elsewhere;     // likewise, fills and asynchronous copies
   std::uint64_t device_syncs;        // cudaDeviceSynchronize() calls by the launcher
+  std::uint64_t unjoined;            // 1: nothing waits for the last work that went elsewhere
   std::uint64_t stream_waits;  // calls by the launcher that order a stream behind something else
   std::uint64_t grid_blocks;   // of the largest launch
   std::uint32_t grid[3], block[3];  // of the first launch that failed, else of the last one

@@ -151,6 +151,7 @@ void Session::call(const Request& request, const Buffers& buffers, Answer* answe
   reply.launches_elsewhere = counts.launches_elsewhere;
   reply.fills_elsewhere = counts.fills_elsewhere;
   reply.device_syncs = counts.device_syncs;
+  reply.unjoined = counts.unjoined ? 1 : 0;
   reply.stream_waits = counts.stream_waits;
   reply.grid_blocks = counts.grid_blocks;
   std::copy_n(counts.shape.grid, 3, reply.grid);
