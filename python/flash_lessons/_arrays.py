@@ -75,7 +75,7 @@ def _module(name: str, array: Any) -> str:
         return "numpy"
     if module == "jax" and isinstance(array, sys.modules["jax"].core.Tracer):
         raise TypeError(
-            f"{name} is a tracer of JAX, which holds no values: this function does not work within "
+            f"{name} is a tracer of JAX, where values are needed: this function does not work within "
             "jax.jit, jax.grad and jax.vmap"
         )
     if module in ("torch", "cupy", "jax") and hasattr(array, "__dlpack__"):
