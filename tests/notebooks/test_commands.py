@@ -75,6 +75,33 @@ def test_a_kernel_that_does_not_compile(root: Path, tmp_path: Path) -> None:
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "cannot read "),
+        ('{"speed": ', "cannot read "),
+        ("[1]", "is not a record"),
+        ('{"speed": {}}', "is not a record"),
+    ],
+)
+def test_a_record_that_cannot_be_drawn(
+    root: Path, tmp_path: Path, text: str | None, words: str
+) -> None:
+    record = tmp_path / "nothing.json"
+    if text is not None:
+        record.write_text(text, encoding="ascii")
+    script = root / "scripts/figures/ladder_cuda.py"
+    result = subprocess.run(
+        [sys.executable, script, "--record", record, "--out", tmp_path / "out"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1), result.stderr
+    assert words in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_jupyterlab_is_started_on_the_notebook(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
