@@ -51,6 +51,17 @@ def test_what_a_gpu_refused_lies_inside_the_figure() -> None:
         assert axes.get_ylim()[0] < line.get_xydata()[0][1] < axes.get_ylim()[1] / 1.3
 
 
+def test_no_point_of_the_roofs_is_hidden_or_made_up() -> None:
+    """PyTorch's bytes are not counted, so it has no place across; 04 and 05 have almost the same."""
+    (axes,) = catalogue.FIGURES["04_roofline"]().axes
+    across = {line.get_label()[:2]: tuple(line.get_xdata()) for line in axes.lines}
+    assert across["Py"] == (0, 1)  # from side to side
+    assert {len(across[lesson]) for lesson in ("01", "02", "03", "04", "05", "07")} == {1}
+    sizes = {line.get_label()[:2]: line.get_markersize() for line in axes.lines}
+    assert sizes["04"] > 1.5 * sizes["05"]
+    assert axes.get_legend() is None  # it stands beside the axes
+
+
 def test_the_longest_sequence_fits_and_the_next_does_not() -> None:
     for number, head_dim in (("01", 64), ("03", 128)):
         kernels = flash_lessons.lesson(number)
