@@ -2,15 +2,15 @@
 
 import hashlib
 import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import card
 import flash_lessons
 import ladder_cuda
 import matplotlib.pyplot as plt
 import numpy
-from card import GREY, INK
 from course_tools import course, paths, records
 from course_tools.tables import KIB
 from matplotlib.axes import Axes
@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 if TYPE_CHECKING:
     from IPython.display import Image
 
+T = TypeVar("T")
 Kernels = flash_lessons.Kernels
 YOURS = "yours, "  # begins the label of a learner's kernels
 DATA = paths.ROOT / "notebooks" / "data"
@@ -66,6 +67,15 @@ def style(label: str) -> dict:
     }
 
 
+def together(found: Mapping[str, Sequence[T]]) -> list[tuple[list[str], Sequence[T]]]:
+    """Solutions whose points are the same share a line; a learner's kernels have their own."""
+    groups: dict[tuple, list[str]] = {}
+    for label, points in found.items():
+        own = label if label.startswith(YOURS) else ""
+        groups.setdefault((own, *points), []).append(label)
+    return [(sorted(labels), found[labels[0]]) for labels in groups.values()]
+
+
 def panel(figure: Figure, place: tuple[float, float, float, float], title: str) -> Axes:
     return ladder_cuda.panel(figure, place, title)
 
@@ -85,13 +95,12 @@ def short(n: int) -> str:
 
 
 def heading(figure: Figure, text: str) -> None:
-    height = figure.get_size_inches()[1]
-    figure.text(0.02, 1 - 0.34 / height, text, size=12.5, weight="bold", color=INK)
+    ladder_cuda.heading(figure, text)
 
 
 def conditions(figure: Figure, text: str) -> None:
     """Under what the numbers were taken, at the foot of the figure."""
-    figure.text(0.02, 0.1 / figure.get_size_inches()[1], text, size=8, color=GREY)
+    card.foot(figure, text)
 
 
 def show(figure: Figure) -> "Image":

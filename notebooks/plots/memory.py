@@ -8,7 +8,7 @@ from card import BLUE, GREY, INK, ORANGE, VERMILION, card
 from course_tools.tables import GIB, KIB, MIB, size_text
 from matplotlib.figure import Figure
 
-from plots.common import Kernels, conditions, heading, lengths, panel, short, style
+from plots.common import Kernels, conditions, heading, lengths, panel, short, style, together
 
 LENGTHS = [2**e for e in range(9, 18)]  # 512 to 131,072
 CARD = 16 * GIB  # of the CPU device's default profile
@@ -78,12 +78,12 @@ def growth(
             size=11,
             weight="bold",
         )
-    for labels, points in _together(measured):
+    for labels, points in together(measured):
         fits = [point for point in points if not point.refused]
         axes.plot(
             [point.seq_len for point in fits],
             [point.extra_bytes for point in fits],
-            label=", ".join(sorted(labels)),
+            label=", ".join(labels),
             **style(labels[0]),
         )
         for point in points:
@@ -108,17 +108,6 @@ def growth(
         "pass. Large X: refused, at the size asked for.",
     )
     return figure
-
-
-def _together(
-    measured: Mapping[str, Sequence[Point]],
-) -> list[tuple[list[str], Sequence[Point]]]:
-    """Solutions whose points are the same share a line; a learner's kernels have their own."""
-    found: dict[tuple, list[str]] = {}
-    for label, points in measured.items():
-        own = "" if label[0].isdigit() else label
-        found.setdefault((own, *points), []).append(label)
-    return [(labels, measured[labels[0]]) for labels in found.values()]
 
 
 def longest(kernels: Kernels, *, batch: int = 1, heads: int = 1, head_dim: int = 64) -> int:

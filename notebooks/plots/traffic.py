@@ -11,7 +11,7 @@ from course_tools.tables import KIB, MIB, size_text
 from flash_lessons import Counters
 from matplotlib.figure import Figure
 
-from plots.common import Kernels, conditions, draw, heading, lengths, panel, style
+from plots.common import Kernels, conditions, draw, heading, lengths, panel, style, together
 
 LENGTHS = [64, 128, 256, 512]
 HEAD_DIM = 64
@@ -113,15 +113,11 @@ def growth(counted: Mapping[str, Sequence[Count]]) -> Figure:
             color=GREY,
             weight="bold",
         )
-    groups: dict[tuple, list[str]] = {}
-    for label, counts in counted.items():
-        own = "" if label[0].isdigit() else label
-        groups.setdefault((own, *counts), []).append(label)
-    for (_, *counts), labels in groups.items():
+    for labels, counts in together(counted):
         axes.plot(
             [one.seq_len for one in counts],
             [one.kv_bytes for one in counts],
-            label=", ".join(sorted(labels)),
+            label=", ".join(labels),
             **style(labels[0]),
         )
     axes.set_yscale("log", base=2)

@@ -111,6 +111,15 @@ def test_the_rule_that_is_right_gives_the_row() -> None:
             assert (errors[rule] > 0.01) == differ, (order, rule)
 
 
+def test_the_preprints_slip_is_in_o_alone() -> None:
+    """Query 1 of lesson 03's text, key by key: l is right, and o is 198.256 there tile by tile."""
+    scores, values = [98.0, 97.0, 100.0, 100.0], [10.0, 20.0, 30.0, 40.0]
+    right, slip = (online_softmax.fold(scores, values, rule) for rule in ("multiply", "divide"))
+    assert slip.l.tolist() == right.l.tolist()
+    assert right.o[-1] == pytest.approx(33.11, abs=0.01)
+    assert slip.o[-1] == pytest.approx(90.73, abs=0.01)
+
+
 def test_errors_are_far_below_the_bound_and_bugs_above_it() -> None:
     q, k, v = common.draw(1, 1, 64, 32)
     expected = reference.attention(q, k, v)
@@ -122,13 +131,40 @@ def test_errors_are_far_below_the_bound_and_bugs_above_it() -> None:
     assert (abs(without_last - expected.o) / expected.o_bound).max() > 100
 
 
+def test_a_wrong_kernel_lies_inside_the_figure() -> None:
+    lost = float("inf")
+    found = {
+        "03": [(1e-7, 0.01)] * 4,
+        "yours, 01": [(1e-7, 0.01)] * 4,
+        "yours, 03": [(0.5, 0.01), (0.5, 11_002.0), (0.2, 5_914.0), (0.1, 1_695.0)],
+        "yours, 07": [(1e-7, 0.01), (1e-7, 0.01), (lost, lost), (lost, lost)],
+    }
+    (axes,) = numerics.bound(found).axes
+    bottom, top = axes.get_ylim()
+    assert bottom < 0.01 and top > 11_002
+    for label in ("03", "yours, 01", "yours, 03"):
+        assert [y for _, y in plotted(axes, label)] == [share for _, share in found[label]]
+    crosses = plotted(axes, "yours, 07: not finite")
+    assert [x for x, _ in crosses] == [256, 1024]
+    assert all(11_002 < y < top for _, y in crosses)
+
+
+def test_an_output_that_is_not_finite_is_told() -> None:
+    class Unfinished:
+        def attention(self, q: numpy.ndarray, *_: object) -> numpy.ndarray:
+            return numpy.full(q.shape, numpy.nan, numpy.float32)
+
+    infinite = (float("inf"), float("inf"))
+    assert numerics.errors({"yours, 03": Unfinished()}, [16]) == {"yours, 03": [infinite]}
+
+
 def test_what_breaks_and_what_does_not() -> None:
     found = numerics.breaking([1.0, 64.0])
     assert max(found["with m, multiplied"]) < 1e-5
     assert found["without m"][0] < 1e-5
     assert found["without m"][1] == numpy.inf
     assert min(found["with m, nothing done"]) > 0.1
-    assert min(found["with m, divided"]) > 0.1
+    assert min(found["with m, o divided"]) > 0.1
 
 
 def test_gradients_of_the_reference_are_those_of_the_output() -> None:
