@@ -8,7 +8,18 @@ from card import BLUE, GREY, INK, ORANGE, VERMILION, card
 from course_tools.tables import GIB, KIB, MIB, size_text
 from matplotlib.figure import Figure
 
-from plots.common import Kernels, conditions, heading, lengths, panel, short, style, together
+from plots.common import (
+    Kernels,
+    Say,
+    conditions,
+    each,
+    heading,
+    lengths,
+    panel,
+    short,
+    style,
+    together,
+)
 
 LENGTHS = [2**e for e in range(9, 18)]  # 512 to 131,072
 CARD = 16 * GIB  # of the CPU device's default profile
@@ -30,17 +41,15 @@ def measure(
     batch: int = 1,
     heads: int = 1,
     head_dim: int = 64,
+    say: Say = print,
 ) -> dict[str, list[Point]]:
     """The extra memory of a call at each length: the launcher runs, its kernels do not.
 
-    It is scratch and, from lesson 03 on, LSE. Lesson 06's is that of the backward pass.
+    It is scratch and, from lesson 03 on, LSE. Lesson 06's is that of the backward pass. `say` is that
+    of common.each.
     """
-    return {
-        label: [
-            _point(one, batch=batch, heads=heads, seq_len_q=n, head_dim=head_dim) for n in seq_lens
-        ]
-        for label, one in kernels.items()
-    }
+    shape = {"batch": batch, "heads": heads, "head_dim": head_dim}
+    return each(kernels, lambda one: [_point(one, **shape, seq_len_q=n) for n in seq_lens], say)
 
 
 def _point(kernels: Kernels, **shape: int) -> Point:

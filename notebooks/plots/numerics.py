@@ -1,5 +1,6 @@
 """Notebook 06: errors against their bound, and what breaks where a step is left out."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy
@@ -7,7 +8,18 @@ from card import BLUE, GREEN, GREY, INK, ORANGE, VERMILION, card
 from matplotlib.figure import Figure
 
 from plots import reference
-from plots.common import Kernels, conditions, draw, heading, lengths, panel, style, together
+from plots.common import (
+    Kernels,
+    Say,
+    conditions,
+    draw,
+    each,
+    heading,
+    lengths,
+    panel,
+    style,
+    together,
+)
 
 LENGTHS = [16, 64, 256, 1024]
 MAGNITUDES = [2.0**e for e in range(-2, 10)]
@@ -16,21 +28,26 @@ BROKEN = 1e40  # where what is not finite is drawn
 
 
 def errors(
-    kernels: Mapping[str, Kernels], seq_lens: Sequence[int] = LENGTHS, head_dim: int = 32
+    kernels: Mapping[str, Kernels],
+    seq_lens: Sequence[int] = LENGTHS,
+    head_dim: int = 32,
+    *,
+    say: Say = print,
 ) -> dict[str, list[tuple[float, float]]]:
     """The largest error of O, and the largest share of its own bound that an error takes.
 
-    Both are infinite where a value of O is not finite.
+    Both are infinite where a value of O is not finite. `say` is that of common.each.
     """
-    found: dict[str, list[tuple[float, float]]] = {label: [] for label in kernels}
-    for n in seq_lens:
-        q, k, v = draw(1, 1, n, head_dim)
-        expected = reference.attention(q, k, v)
-        for label, one in kernels.items():
-            error = abs(one.attention(q, k, v) - expected.o)
-            worst = float(error.max()), float((error / expected.o_bound).max())
-            found[label].append(worst if numpy.isfinite(worst).all() else (numpy.inf, numpy.inf))
-    return found
+    inputs = [draw(1, 1, n, head_dim) for n in seq_lens]
+    expected = [reference.attention(*one) for one in inputs]
+
+    def worst(one: Kernels) -> list[tuple[float, float]]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of NaN, which the figure shows
+            results = [one.attention(*qkv) for qkv in inputs]
+        return [reference.error_of(o, right) for o, right in zip(results, expected, strict=True)]
+
+    return each(kernels, worst, say)
 
 
 def bound(
@@ -43,7 +60,8 @@ def bound(
     heading(figure, "Errors of O, as a share of the rounding bound")
     axes = panel(figure, (0.1, 0.19, 0.87, 0.68), "")
     axes.axhline(1, color=INK, linewidth=1.3, linestyle=(0, (5, 3)))
-    axes.text(seq_lens[-1], 1.2, "the bound: what is above it is wrong, not rounded", ha="right")
+    text = "the bound: what is above it is wrong, not rounded"
+    axes.text(seq_lens[-1], 1.6, text, ha="right", size=10)
     shares = {label: [share for _, share in values] for label, values in found.items()}
     finite = [one for values in shares.values() for one in values if numpy.isfinite(one)]
     lost = max([*finite, 1.0]) * 10  # where what is not finite is drawn

@@ -1,5 +1,6 @@
 """Notebook 03: bytes of global memory, counted by the CPU device access by access."""
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +9,23 @@ import flash_lessons
 from card import BLUE, GREEN, GREY, INK, ORANGE, VERMILION, card
 from course_tools import claims, paths
 from course_tools.tables import KIB, MIB, size_text
-from flash_lessons import Counters
+from course_tools.text import clean_line
+from flash_lessons import Counters, Finding
 from matplotlib.figure import Figure
 
-from plots.common import Kernels, conditions, draw, heading, lengths, panel, style, together
+from plots.common import (
+    YOURS,
+    Kernels,
+    Say,
+    conditions,
+    draw,
+    each,
+    heading,
+    lengths,
+    panel,
+    style,
+    together,
+)
 
 LENGTHS = [64, 128, 256, 512]
 HEAD_DIM = 64
@@ -36,7 +50,8 @@ class Count:
 
 def count(kernels: Kernels, seq_len: int, head_dim: int, *, causal: bool = False) -> Counters:
     """The counts of one call, one head."""
-    with flash_lessons.counting():
+    with flash_lessons.counting(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of NaN, which is not what is counted
         kernels.attention(*draw(1, 1, seq_len, head_dim), causal=causal)
     return kernels.report().counters
 
@@ -50,11 +65,31 @@ def by_length(
     kernels: Mapping[str, Kernels],
     seq_lens: Sequence[int] = LENGTHS,
     head_dim: int = HEAD_DIM,
+    *,
+    say: Say = print,
 ) -> dict[str, list[Count]]:
-    return {
-        label: [Count(n, head_dim, kv_bytes(count(one, n, head_dim))) for n in seq_lens]
-        for label, one in kernels.items()
-    }
+    """The loads of K and V at each length. `say` is that of common.each, and gets findings, too."""
+    found = {}
+    for label, one in kernels.items():
+        counts = each({label: one}, lambda one: _by_length(one, seq_lens, head_dim), say)
+        for label, (points, findings) in counts.items():
+            found[label] = points
+            if findings and label.startswith(YOURS):
+                first = clean_line(str(findings[0]))
+                many = "1 finding" if len(findings) == 1 else f"{len(findings)} findings, the first"
+                say(f"{label} is drawn, but the checked build has {many}: {first}")
+    return found
+
+
+def _by_length(
+    kernels: Kernels, seq_lens: Sequence[int], head_dim: int
+) -> tuple[list[Count], list[Finding]]:
+    """And what the checked build found at the first length at which it found something."""
+    counts, findings = [], []
+    for n in seq_lens:
+        counts.append(Count(n, head_dim, kv_bytes(count(kernels, n, head_dim))))
+        findings = findings or [one for one in kernels.report().findings if one.severity != "note"]
+    return counts, findings
 
 
 def with_tile(queries: int, folder: Path) -> Kernels:

@@ -98,6 +98,46 @@ def test_only_kernels_that_are_begun_are_shown(tmp_path: Path, root: Path) -> No
     assert plotted(axes, "03") == plotted(axes, "yours, 03") == [(1024, 4096), (2048, 8192)]
 
 
+def begun_with(folder: Path, root: Path, lesson: str, *change: str) -> tuple[dict, list[str]]:
+    """A solution with a change as the learner's kernels, and what is said of them."""
+    for header in (root / "kernels").glob("*.h"):
+        shutil.copy(header, folder)
+    text = (root / "solutions" / f"{lesson}.cu").read_text(encoding="ascii")
+    assert change[0] in text
+    (folder / f"{lesson}.cu").write_text(text.replace(*change, 1), encoding="ascii")
+    said: list[str] = []
+    return common.begun(lesson[:2], folder=folder, say=said.append), said
+
+
+def test_an_unfinished_kernel_is_said_to_be_wrong(tmp_path: Path, root: Path) -> None:
+    kernels, said = begun_with(
+        tmp_path, root, "03_online_softmax", "o_row[k] = inv_l * o_reg[k];", ";"
+    )
+    assert list(kernels) == ["yours, 03"]
+    assert said == [
+        "yours, 03 is wrong: at N = 65, d = 32 a value of O is not finite (scripts/grade 03 tells more)"
+    ]
+
+
+def test_a_wrong_gradient_is_said_to_be_wrong(tmp_path: Path, root: Path) -> None:
+    kernels, said = begun_with(
+        tmp_path, root, "06_backward", " = softmax_scale * ds_reg", " = 2 * softmax_scale * ds_reg"
+    )
+    assert list(kernels) == ["yours, 06"]
+    assert len(said) == 1 and "yours, 06 is wrong: at N = 65, d = 32 d" in said[0], said
+
+
+def test_findings_are_said_beside_the_traffic(tmp_path: Path, root: Path) -> None:
+    barrier = "    __syncthreads();  // every thread is done with the previous tiles"
+    kernels, said = begun_with(tmp_path, root, "03_online_softmax", barrier, "    //")
+    del said[:]  # whether a run without the barrier is wrong is up to the run
+    counted = traffic.by_length(kernels, [128], 32, say=said.append)
+    assert [one.seq_len for one in counted["yours, 03"]] == [128]
+    assert len(said) == 1
+    assert said[0].startswith("yours, 03 is drawn, but the checked build has ")
+    assert "-race at " in said[0] and "03_online_softmax.cu:" in said[0]
+
+
 def test_the_rule_that_is_right_gives_the_row() -> None:
     for order, differ in (("random", True), ("rising", True), ("falling", False)):
         scores, values = online_softmax.row(order)
