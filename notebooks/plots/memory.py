@@ -113,8 +113,9 @@ def growth(
     axes.legend(frameon=False, title="lesson", fontsize=9, **place)
     conditions(
         figure,
-        "CPU device, profile of 16 GiB; bytes asked for at the allocator, at peak. 06 is the backward "
-        "pass. Large X: refused, at the size asked for.",
+        "Extra: the launcher's scratch, at peak, and LSE where it is a result. CPU device, profile of 16 "
+        "GiB; bytes asked for at the allocator. 06 is the backward pass. Large X: refused, at the size "
+        "asked for.",
     )
     return figure
 

@@ -220,20 +220,11 @@ def order(found: Mapping[str, Sequence[float]], sizes: Sequence[int] = SUMS) -> 
     figure = card(9, 4.6)
     heading(figure, "The same numbers, summed in three orders")
     axes = panel(figure, (0.1, 0.19, 0.87, 0.68), "")
-    for place, label, values in (
-        (5, "bound: (n - 1) 2^-24", [(n - 1) * reference.UNIT for n in sizes]),
-        (3, "bound: log2(n) 2^-24", [numpy.log2(n) * reference.UNIT for n in sizes]),
+    for color, label, values in (
+        ("#d0d7de", "bound: (n - 1) 2^-24", [(n - 1) * reference.UNIT for n in sizes]),
+        ("#bfe0f2", "bound: log2(n) 2^-24", [numpy.log2(n) * reference.UNIT for n in sizes]),
     ):
-        axes.plot(sizes, values, color="#d0d7de", linewidth=8, zorder=1)
-        axes.annotate(
-            label,
-            (sizes[place], values[place]),
-            (-10, 12),
-            textcoords="offset points",
-            ha="right",
-            color=GREY,
-            weight="bold",
-        )
+        axes.plot(sizes, values, color=color, linewidth=8, zorder=1, label=label)
     for (color, marker), (name, values) in zip(
         ((VERMILION, "s"), (ORANGE, "^"), (BLUE, "o")), found.items(), strict=True
     ):
@@ -243,7 +234,7 @@ def order(found: Mapping[str, Sequence[float]], sizes: Sequence[int] = SUMS) -> 
     axes.set_ylim(5e-10, 0.5)
     axes.set_ylabel("relative error")
     lengths(axes, list(sizes), "summands")
-    axes.legend(frameon=False, loc="upper left")
+    axes.legend(frameon=False, loc="upper left", fontsize=9)
     conditions(
         figure,
         "NumPy, float32 against float64; uniform in (0, 1), one draw per size. Errors below 1e-9 are "

@@ -30,6 +30,7 @@ from plots.common import (
 LENGTHS = [64, 128, 256, 512]
 HEAD_DIM = 64
 TILES = (16, 64, 128)  # queries in a block of the variants of lesson 03
+VARIES = {"by_tile": "Br", "by_head_dim": "d", "by_seq_len": "N"}  # in the record's groups
 ASKED = "bytes that the threads ask for; caches answer a part of them"
 
 
@@ -112,17 +113,14 @@ def by_tile(
 
 def recorded(claims_cpu: dict) -> dict[str, list[Count]]:
     """The variants that notebooks/data/claims_cpu.json has, by what changes."""
-    return {
-        name: [Count(**point) for point in claims_cpu["tiles"][name]]
-        for name in ("by_tile", "by_head_dim", "by_seq_len")
-    }
+    return {name: [Count(**point) for point in claims_cpu["tiles"][name]] for name in VARIES}
 
 
 def variants(folder: Path, claims_cpu: dict) -> dict[str, list[Count]]:
     """Variants of lesson 03 counted here, then those that were recorded, by a name for a legend."""
     found = {"counted here": by_tile(folder)}
     for name, counts in recorded(claims_cpu).items():
-        found[f"recorded, {name.replace('_', ' ')}"] = counts
+        found[f"recorded, {VARIES[name]} varies"] = counts
     return found
 
 
@@ -229,13 +227,15 @@ def ladder(ladder_cpu: dict) -> Figure:
     heading(figure, "Global memory asked for, lesson by lesson")
     axes = panel(figure, (0.1, 0.27, 0.87, 0.6), "")
     names = list(ladder_cpu["lessons"])
-    for place, (key, color, hatch, label) in enumerate(
-        (("kv_bytes", BLUE, "", "loads of K and V"), ("global_bytes", ORANGE, "//", "all"))
+    for place, (key, color, marker, label) in enumerate(
+        (("kv_bytes", BLUE, "o", "loads of K and V"), ("global_bytes", ORANGE, "s", "all"))
     ):
         values = [ladder_cpu["lessons"][name]["full"][key] for name in names]
-        at = [n + (place - 0.5) * 0.4 for n in range(len(names))]
-        bars = axes.bar(at, values, 0.38, color=color, hatch=hatch, edgecolor="white", label=label)
-        axes.bar_label(bars, [f"{value / MIB:.3g}" for value in values], size=8, padding=2)
+        at = [n + (place - 0.5) * 0.3 for n in range(len(names))]
+        axes.plot(at, values, marker, color=color, markersize=9, label=label)
+        for x, value in zip(at, values, strict=True):
+            over = {"xytext": (0, 8), "textcoords": "offset points", "ha": "center", "size": 8}
+            axes.annotate(f"{value / MIB:.3g}", (x, value), **over)
     axes.set_yscale("log", base=2)
     ticks = [2**e * KIB for e in range(9, 21, 2)]
     axes.set_yticks(ticks, [size_text(tick) for tick in ticks])

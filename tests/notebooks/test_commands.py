@@ -1,5 +1,6 @@
 """scripts/plot and scripts/course notebook."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -37,6 +38,13 @@ def test_figures_are_drawn_without_jupyter(root: Path, tmp_path: Path) -> None:
         assert path.read_bytes().startswith(PNG)
     for path in out.glob("*.svg"):
         assert ElementTree.parse(path).getroot().tag.endswith("svg")
+
+
+def test_the_folder_of_the_readme_is_not_in_git(root: Path) -> None:
+    (folder,) = re.findall(
+        r"^scripts/plot (\S+)", (root / "README.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert f"/{folder}/" in (root / ".gitignore").read_text("utf-8").splitlines()
 
 
 def test_a_learners_kernel_is_drawn_too(root: Path, tmp_path: Path) -> None:
