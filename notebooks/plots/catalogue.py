@@ -7,17 +7,20 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from plots import causal, ladder, memory, numerics, online_softmax, traffic
-from plots.common import begun, record, solutions
+from plots.common import Say, begun, record, solutions
 
 FORWARD = ("01", "02", "03", "04", "05", "07")
 HEADS = (1, 16)
 GRADIENT_LENGTHS = [64, 128, 256, 512]
 
 
-def memory_growth(kernels: Path | None = None) -> Figure:
-    """kernels: a folder whose kernels, where they are begun, are drawn beside the solutions'."""
-    yours = begun(*FORWARD, "06", folder=kernels) if kernels else {}
-    return memory.growth(memory.measure({**solutions(*FORWARD, "06"), **yours}))
+def memory_growth(kernels: Path | None = None, say: Say = print) -> Figure:
+    """kernels: a folder whose kernels, where they are begun, are drawn beside the solutions'.
+
+    say: gets a line for each of them that fails, is wrong, or has findings.
+    """
+    yours = begun(*FORWARD, "06", folder=kernels, say=say) if kernels else {}
+    return memory.growth(memory.measure({**solutions(*FORWARD, "06"), **yours}, say=say))
 
 
 def memory_limits() -> Figure:
@@ -27,9 +30,10 @@ def memory_limits() -> Figure:
     )
 
 
-def traffic_growth(kernels: Path | None = None) -> Figure:
-    yours = begun(*FORWARD, folder=kernels) if kernels else {}
-    return traffic.growth(traffic.by_length({**solutions(*FORWARD), **yours}))
+def traffic_growth(kernels: Path | None = None, say: Say = print) -> Figure:
+    """As memory_growth."""
+    yours = begun(*FORWARD, folder=kernels, say=say) if kernels else {}
+    return traffic.growth(traffic.by_length({**solutions(*FORWARD), **yours}, say=say))
 
 
 def traffic_law() -> Figure:

@@ -2,7 +2,6 @@
 
 import ladder_cuda
 from card import GREY, INK, card
-from course_tools import gpu_ladder
 from course_tools.gpu_pytorch import TITLES
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -37,7 +36,7 @@ def roofline(section: dict, ladder_cpu: dict) -> Figure:
     figure = card(9.6, 5.4)
     d = ladder_cpu["head_dim"]
     heading(figure, f"Under two roofs: forward pass, B = 4, H = 16, N = 4,096, d = {d}")
-    axes = panel(figure, (0.09, 0.2, 0.88, 0.69), "")
+    axes = panel(figure, (0.09, 0.2, 0.62, 0.69), "")
     ends = (0.1, 300.0)
     known = section["conditions"]["gpu"] in BANDWIDTHS
     if known:
@@ -45,52 +44,57 @@ def roofline(section: dict, ladder_cpu: dict) -> Figure:
     measured = section["cublas"]["tflops"]
     axes.axhline(measured, color=GREY, linewidth=1.2, linestyle=(0, (6, 3)))
     axes.text(0.105, measured * 0.93, f"cuBLAS SGEMM: {measured:.1f}", va="top", size=9, color=GREY)
-    found = ladder_cuda.chosen(section, "forward", causal=False, head_dim=d)
-    for kernel, (entry, *_) in found.items():
-        if entry["outcome"] != "timed":
-            continue
+    found = {
+        kernel: entry["tflops"]
+        for kernel, (entry, *_) in ladder_cuda.chosen(
+            section, "forward", causal=False, head_dim=d
+        ).items()
+        if entry["outcome"] == "timed"
+    }
+    places = {
+        kernel: (intensity(ladder_cpu, kernel), tflops)
+        for kernel, tflops in found.items()
+        if kernel in ladder_cpu["lessons"]
+    }
+    for n, (kernel, (across, tflops)) in enumerate(places.items()):
         color, marker, _line = ladder_cuda.style(kernel)
-        if kernel in ladder_cpu["lessons"]:
-            axes.plot(
-                intensity(ladder_cpu, kernel),
-                entry["tflops"],
-                marker=marker,
-                color=color,
-                markersize=11,
-                markeredgecolor="white",
-                linestyle="",
-                label=f"{kernel.replace('_', ' ')}: {entry['tflops']:.3g}",
-            )
-        elif kernel in TITLES:
-            axes.plot(
-                ends[1],
-                entry["tflops"],
-                marker=marker,
-                color=color,
-                markersize=10,
-                markeredgewidth=2,
-                clip_on=False,
-                linestyle="",
-                label=f"{TITLES[kernel]}: {entry['tflops']:.3g} (bytes not counted)",
-            )
+        hidden = ladder_cuda.is_hidden([across, tflops], list(places.values())[n + 1 :])
+        axes.plot(
+            across,
+            tflops,
+            marker=marker,
+            color=color,
+            markersize=14 if hidden else 7,
+            markerfacecolor="none" if hidden else color,
+            markeredgewidth=1.5 if hidden else 0,
+            linestyle="",
+            label=f"{kernel.replace('_', ' ')}: {tflops:.3g}",
+        )
+    for kernel in TITLES:
+        if kernel in found:
+            color, _marker, line = ladder_cuda.style(kernel)
+            label = f"{TITLES[kernel]}: {found[kernel]:.3g}"
+            axes.axhline(found[kernel], color=color, linestyle=line, label=label, zorder=1)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlim(*ends)
-    axes.set_ylim(0.2, 150)
+    axes.set_ylim(0.3, 100)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.set_xlabel("FLOP per byte of global memory that the threads ask for")
     axes.set_ylabel("TFLOP/s")
-    axes.legend(frameon=False, fontsize=9, loc="lower right", title="TFLOP/s", alignment="left")
-    figure.text(
-        0.02,
-        0.05,
-        f"Across: counted on the CPU device at N = {ladder_cpu['seq_len']}, one head."
-        + (_sources(section) if known else ""),
-        size=7.5,
-        color=GREY,
+    figure.legend(
+        *axes.get_legend_handles_labels(),
+        frameon=False,
+        fontsize=9,
+        loc="upper left",
+        bbox_to_anchor=(0.725, 0.9),
+        title="TFLOP/s",
+        alignment="left",
     )
-    figure.text(0.02, 0.02, gpu_ladder.conditions(section), size=7.5, color=GREY)
+    text = f"Across: counted on the CPU device at N = {ladder_cpu['seq_len']}, one head; PyTorch's are "
+    text += "lines, as its bytes are not counted." + (_sources(section) if known else "")
+    ladder_cuda.footnote(figure, section, text)
     return figure
 
 
@@ -99,7 +103,8 @@ def _roofs(axes: Axes, section: dict, ends: tuple[float, float]) -> None:
     bandwidth = BANDWIDTHS[section["conditions"]["gpu"]] / 1e12
     bend = top / bandwidth
     axes.plot([ends[0], bend, ends[1]], [ends[0] * bandwidth, top, top], color=INK, linewidth=2)
-    axes.text(0.2, 0.2 * bandwidth * 1.25, f"memory: {bandwidth:g} TB/s", rotation=35, size=10)
+    slope = {"rotation": 41, "rotation_mode": "anchor", "size": 10}
+    axes.text(0.2, 0.2 * bandwidth * 1.2, f"memory: {bandwidth:g} TB/s", **slope)
     axes.text(ends[1] * 0.95, top * 1.08, f"arithmetic: {top:.1f} TFLOP/s", ha="right", size=10)
 
 

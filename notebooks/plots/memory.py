@@ -8,7 +8,18 @@ from card import BLUE, GREY, INK, ORANGE, VERMILION, card
 from course_tools.tables import GIB, KIB, MIB, size_text
 from matplotlib.figure import Figure
 
-from plots.common import Kernels, conditions, heading, lengths, panel, short, style
+from plots.common import (
+    Kernels,
+    Say,
+    conditions,
+    each,
+    heading,
+    lengths,
+    panel,
+    short,
+    style,
+    together,
+)
 
 LENGTHS = [2**e for e in range(9, 18)]  # 512 to 131,072
 CARD = 16 * GIB  # of the CPU device's default profile
@@ -30,17 +41,15 @@ def measure(
     batch: int = 1,
     heads: int = 1,
     head_dim: int = 64,
+    say: Say = print,
 ) -> dict[str, list[Point]]:
     """The extra memory of a call at each length: the launcher runs, its kernels do not.
 
-    It is scratch and, from lesson 03 on, LSE. Lesson 06's is that of the backward pass.
+    It is scratch and, from lesson 03 on, LSE. Lesson 06's is that of the backward pass. `say` is that
+    of common.each.
     """
-    return {
-        label: [
-            _point(one, batch=batch, heads=heads, seq_len_q=n, head_dim=head_dim) for n in seq_lens
-        ]
-        for label, one in kernels.items()
-    }
+    shape = {"batch": batch, "heads": heads, "head_dim": head_dim}
+    return each(kernels, lambda one: [_point(one, **shape, seq_len_q=n) for n in seq_lens], say)
 
 
 def _point(kernels: Kernels, **shape: int) -> Point:
@@ -78,12 +87,12 @@ def growth(
             size=11,
             weight="bold",
         )
-    for labels, points in _together(measured):
+    for labels, points in together(measured):
         fits = [point for point in points if not point.refused]
         axes.plot(
             [point.seq_len for point in fits],
             [point.extra_bytes for point in fits],
-            label=", ".join(sorted(labels)),
+            label=", ".join(labels),
             **style(labels[0]),
         )
         for point in points:
@@ -104,21 +113,11 @@ def growth(
     axes.legend(frameon=False, title="lesson", fontsize=9, **place)
     conditions(
         figure,
-        "CPU device, profile of 16 GiB; bytes asked for at the allocator, at peak. 06 is the backward "
-        "pass. Large X: refused, at the size asked for.",
+        "Extra: the launcher's scratch, at peak, and LSE where it is a result. CPU device, profile of 16 "
+        "GiB; bytes asked for at the allocator. 06 is the backward pass. Large X: refused, at the size "
+        "asked for.",
     )
     return figure
-
-
-def _together(
-    measured: Mapping[str, Sequence[Point]],
-) -> list[tuple[list[str], Sequence[Point]]]:
-    """Solutions whose points are the same share a line; a learner's kernels have their own."""
-    found: dict[tuple, list[str]] = {}
-    for label, points in measured.items():
-        own = "" if label[0].isdigit() else label
-        found.setdefault((own, *points), []).append(label)
-    return [(labels, measured[labels[0]]) for labels in found.values()]
 
 
 def longest(kernels: Kernels, *, batch: int = 1, heads: int = 1, head_dim: int = 64) -> int:

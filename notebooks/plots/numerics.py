@@ -1,5 +1,6 @@
 """Notebook 06: errors against their bound, and what breaks where a step is left out."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 
 import numpy
@@ -7,26 +8,46 @@ from card import BLUE, GREEN, GREY, INK, ORANGE, VERMILION, card
 from matplotlib.figure import Figure
 
 from plots import reference
-from plots.common import Kernels, conditions, draw, heading, lengths, panel, style
+from plots.common import (
+    Kernels,
+    Say,
+    conditions,
+    draw,
+    each,
+    heading,
+    lengths,
+    panel,
+    style,
+    together,
+)
 
 LENGTHS = [16, 64, 256, 1024]
 MAGNITUDES = [2.0**e for e in range(-2, 10)]
 SUMS = [2**e for e in range(4, 21, 2)]
-BROKEN = 10.0  # where what is not finite is drawn
+BROKEN = 1e40  # where what is not finite is drawn
 
 
 def errors(
-    kernels: Mapping[str, Kernels], seq_lens: Sequence[int] = LENGTHS, head_dim: int = 32
+    kernels: Mapping[str, Kernels],
+    seq_lens: Sequence[int] = LENGTHS,
+    head_dim: int = 32,
+    *,
+    say: Say = print,
 ) -> dict[str, list[tuple[float, float]]]:
-    """The largest error of O, and the largest share of its own bound that an error takes."""
-    found: dict[str, list[tuple[float, float]]] = {label: [] for label in kernels}
-    for n in seq_lens:
-        q, k, v = draw(1, 1, n, head_dim)
-        expected = reference.attention(q, k, v)
-        for label, one in kernels.items():
-            error = abs(one.attention(q, k, v) - expected.o)
-            found[label].append((float(error.max()), float((error / expected.o_bound).max())))
-    return found
+    """The largest error of O, and the largest share of its own bound that an error takes.
+
+    Both are infinite where a value of O is not finite. `say` is that of common.each.
+    """
+    inputs = [draw(1, 1, n, head_dim) for n in seq_lens]
+    expected = [reference.attention(*one) for one in inputs]
+
+    def worst(one: Kernels) -> list[tuple[float, float]]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of NaN, which the figure shows
+            results = [one.attention(*qkv) for qkv in inputs]
+        return [reference.error_of(o, right) for o, right in zip(results, expected, strict=True)]
+
+    return each(kernels, worst, say)
 
 
 def bound(
@@ -39,18 +60,25 @@ def bound(
     heading(figure, "Errors of O, as a share of the rounding bound")
     axes = panel(figure, (0.1, 0.19, 0.87, 0.68), "")
     axes.axhline(1, color=INK, linewidth=1.3, linestyle=(0, (5, 3)))
-    axes.text(seq_lens[0], 1.2, "the bound: what is above it is wrong, not rounded", size=10)
-    groups: dict[tuple, list[str]] = {}
-    for label, values in found.items():
-        groups.setdefault(tuple(values), []).append(label)
-    for values, labels in groups.items():
-        shares = [share for _, share in values]
-        axes.plot(seq_lens, shares, label=", ".join(labels), **style(labels[0]))
+    text = "the bound: what is above it is wrong, not rounded"
+    axes.text(seq_lens[-1], 1.6, text, ha="right", size=10)
+    shares = {label: [share for _, share in values] for label, values in found.items()}
+    finite = [one for values in shares.values() for one in values if numpy.isfinite(one)]
+    lost = max([*finite, 1.0]) * 10  # where what is not finite is drawn
+    for labels, values in together(shares):
+        seen = [value if numpy.isfinite(value) else numpy.nan for value in values]
+        look = style(labels[0])
+        axes.plot(seq_lens, seen, label=", ".join(labels), **look)
+        gone = [n for n, value in zip(seq_lens, values, strict=True) if not numpy.isfinite(value)]
+        if gone:
+            name = f"{', '.join(labels)}: not finite"
+            cross = {"marker": "X", "markersize": 11, "mec": INK, "linestyle": ""}
+            axes.plot(gone, [lost] * len(gone), color=look["color"], label=name, **cross)
     axes.set_yscale("log")
-    axes.set_ylim(1e-4, 5)
+    axes.set_ylim(1e-6, lost * 10)
     axes.set_ylabel("largest error / bound")
     lengths(axes, list(seq_lens), f"sequence length N (B = 1, H = 1, d = {head_dim})")
-    axes.legend(frameon=False, title="lesson", ncols=3, loc="lower left")
+    axes.legend(frameon=False, title="lesson", ncols=4, loc="lower left", fontsize=9)
     conditions(
         figure,
         "CPU device, against float64; normally distributed Q, K and V. The bound adds up 2^-24 for "
@@ -65,21 +93,20 @@ def online(
     """Attention of scores s [N_q, N_k] over values v [N_k, d], key by key in float32.
 
     Without maximum, exp(s) is summed as it is. rule is what happens to l and o when the maximum
-    rises: "multiply", "none" or "divide".
+    rises: "multiply", "none", or "divide" for o alone, as online_softmax.fold has it.
     """
     m = numpy.full(s.shape[0], -numpy.inf if maximum else 0.0, numpy.float32)
     l = numpy.zeros(s.shape[0], numpy.float32)
     o = numpy.zeros((s.shape[0], v.shape[1]), numpy.float32)
     for j in range(s.shape[1]):
         m_new = numpy.maximum(m, s[:, j]) if maximum else m
-        rescale = numpy.exp(m - m_new)
-        if rule == "none":
-            rescale = numpy.ones_like(rescale)
-        elif rule == "divide":
-            rescale = numpy.where(rescale == 0, 1, 1 / rescale)
+        rescale = numpy.ones_like(m) if rule == "none" else numpy.exp(m - m_new)
+        factor = rescale  # of o
+        if rule == "divide":
+            factor = numpy.where(rescale == 0, 0, 1 / rescale)
         p = numpy.exp(s[:, j] - m_new)
         l = l * rescale + p
-        o = o * rescale[:, None] + p[:, None] * v[j]
+        o = o * factor[:, None] + p[:, None] * v[j]
         m = m_new
     return o / l[:, None]
 
@@ -92,7 +119,7 @@ def breaking(
         "with m, multiplied": {},
         "without m": {"maximum": False},
         "with m, nothing done": {"rule": "none"},
-        "with m, divided": {"rule": "divide"},
+        "with m, o divided": {"rule": "divide"},
     }
     generator = numpy.random.default_rng(5)
     unit = generator.standard_normal((n_q, n_k))
@@ -123,25 +150,33 @@ def broken(
         strict=True,
     )
     for n, ((color, marker, line), (way, values)) in enumerate(looks):
-        height = BROKEN * 4 ** (n / 2)
-        finite = [
-            min(value, BROKEN * 30) if numpy.isfinite(value) else numpy.nan for value in values
-        ]
+        height = BROKEN * 100**n
+        finite = [value if numpy.isfinite(value) else numpy.nan for value in values]
         axes.plot(
-            magnitudes, finite, color=color, marker=marker, linestyle=line, label=way, markersize=6
+            magnitudes,
+            finite,
+            color=color,
+            marker=marker,
+            linestyle=line,
+            label=way,
+            markersize=6 if n else 12,  # around those of "without m", on the same line
+            markerfacecolor=color if n else "none",
         )
         lost = [x for x, value in zip(magnitudes, values, strict=True) if not numpy.isfinite(value)]
         axes.plot(lost, [height] * len(lost), "X", color=color, markersize=11, mec="white")
     axes.axhline(reference.UNIT, color=GREY, linewidth=1, linestyle=(0, (5, 3)))
-    axes.text(magnitudes[-1], reference.UNIT * 1.3, "2^-24", size=9, color=GREY, ha="right")
+    axes.text(
+        magnitudes[-1], reference.UNIT / 100, "2^-24", size=9, color=GREY, ha="right", va="top"
+    )
     axes.set_yscale("log")
-    axes.set_ylim(2e-8, 300)
+    axes.set_ylim(1e-13, 1e49)
+    axes.set_yticks([10.0**e for e in range(-8, 41, 8)])
     axes.set_xscale("log", base=2)
     axes.set_xticks(magnitudes, [f"{one:g}" for one in magnitudes])
     axes.minorticks_off()
     axes.set_xlabel("standard deviation of the scores")
     axes.set_ylabel("largest error of O")
-    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(0, 0.42))
+    axes.legend(frameon=False, loc="upper left")
     conditions(
         figure,
         "NumPy, float32 against float64; 32 queries, 128 keys, 8 columns, values of about 1. Large X: "
@@ -185,20 +220,11 @@ def order(found: Mapping[str, Sequence[float]], sizes: Sequence[int] = SUMS) -> 
     figure = card(9, 4.6)
     heading(figure, "The same numbers, summed in three orders")
     axes = panel(figure, (0.1, 0.19, 0.87, 0.68), "")
-    for place, label, values in (
-        (5, "bound: (n - 1) 2^-24", [(n - 1) * reference.UNIT for n in sizes]),
-        (3, "bound: log2(n) 2^-24", [numpy.log2(n) * reference.UNIT for n in sizes]),
+    for color, label, values in (
+        ("#d0d7de", "bound: (n - 1) 2^-24", [(n - 1) * reference.UNIT for n in sizes]),
+        ("#bfe0f2", "bound: log2(n) 2^-24", [numpy.log2(n) * reference.UNIT for n in sizes]),
     ):
-        axes.plot(sizes, values, color="#d0d7de", linewidth=8, zorder=1)
-        axes.annotate(
-            label,
-            (sizes[place], values[place]),
-            (-10, 12),
-            textcoords="offset points",
-            ha="right",
-            color=GREY,
-            weight="bold",
-        )
+        axes.plot(sizes, values, color=color, linewidth=8, zorder=1, label=label)
     for (color, marker), (name, values) in zip(
         ((VERMILION, "s"), (ORANGE, "^"), (BLUE, "o")), found.items(), strict=True
     ):
@@ -208,7 +234,7 @@ def order(found: Mapping[str, Sequence[float]], sizes: Sequence[int] = SUMS) -> 
     axes.set_ylim(5e-10, 0.5)
     axes.set_ylabel("relative error")
     lengths(axes, list(sizes), "summands")
-    axes.legend(frameon=False, loc="upper left")
+    axes.legend(frameon=False, loc="upper left", fontsize=9)
     conditions(
         figure,
         "NumPy, float32 against float64; uniform in (0, 1), one draw per size. Errors below 1e-9 are "

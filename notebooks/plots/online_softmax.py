@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from plots.common import conditions, heading, panel
 
 KEYS = 24
-RULES = ("multiply", "none", "divide")  # what is done to l and o when the maximum rises
+RULES = ("multiply", "none", "divide")  # what is done to l and o when the maximum rises; see fold
 
 
 @dataclass(frozen=True)
@@ -26,21 +26,19 @@ class Pass:
 def fold(scores: Sequence[float], values: Sequence[float], rule: str = "multiply") -> Pass:
     """Folds the keys in one by one, in float32.
 
-    rule: "multiply" by exp(m_old - m_new) is right; "none" forgets it, and "divide" is the stray
-    inverse of the FlashAttention-2 preprint.
+    rule: "multiply" l and o by exp(m_old - m_new) is right; "none" forgets both; "divide" divides o,
+    and o alone: the stray inverse in line 10 of the FlashAttention-2 preprint, whose line 9, for l, is
+    right.
     """
     m, l, o = numpy.float32(-numpy.inf), numpy.float32(0), numpy.float32(0)
     rows = []
     for s, v in zip(numpy.float32(scores), numpy.float32(values), strict=True):
         m_new = max(m, s)
-        rescale = numpy.exp(m - m_new)
-        if rule == "none" or (rule == "divide" and rescale == 0):
-            rescale = numpy.float32(1)
-        elif rule == "divide":
-            rescale = 1 / rescale
+        rescale = numpy.float32(1) if rule == "none" else numpy.exp(m - m_new)
+        factor = 1 / rescale if rule == "divide" and rescale > 0 else rescale  # of o
         p = numpy.exp(s - m_new)
         l = l * rescale + p
-        o = o * rescale + p * v
+        o = o * factor + p * v
         m = m_new
         rows.append((m, l, o / l))
     return Pass(numpy.float32(scores), *(numpy.array(column) for column in zip(*rows, strict=True)))
@@ -73,24 +71,25 @@ def running(order: str = "random") -> Figure:
     upper.plot(keys, scores, "o", color=BLUE, label="score s")
     upper.step(keys, one.m, where="mid", color=VERMILION, linewidth=2.2, label="m")
     upper.set_ylim(-5, 5)
-    upper.legend(frameon=False, ncols=2, loc="lower left", fontsize=9)
+    beside_the_title = {"frameon": False, "ncols": 2, "fontsize": 9, "loc": "lower right"}
+    upper.legend(**beside_the_title, bbox_to_anchor=(1, 0.97))
     lower = panel(figure, (0.09, 0.15, 0.88, 0.28), "the running sum l = sum of exp(s - m)")
     lower.step(keys, one.l, where="mid", color=VERMILION, linewidth=2.2, label="l")
     final = numpy.cumsum(numpy.exp(scores - scores.max()))
     lower.plot(keys, final, "s", ms=4, color=INK, label="the same with the final maximum")
-    lower.legend(frameon=False, ncols=2, loc="lower right", fontsize=9)
+    lower.legend(**beside_the_title, bbox_to_anchor=(1, 0.97))
     for n, (old, new) in enumerate(zip(one.m[:-1], one.m[1:], strict=True), start=2):
         if new > old:
             for axes in (upper, lower):
                 axes.axvline(n, color=GREY, linewidth=0.9, linestyle=":")
     for axes in (upper, lower):
         axes.set_xlim(0.4, len(scores) + 0.6)
-    lower.set_ylim(bottom=0)
+    lower.set_ylim(bottom=-0.15)
     lower.set_xlabel("keys folded in")
     conditions(
         figure,
         f"{len(scores)} normally distributed scores (deviation 1.5), {order} order; NumPy, float32. "
-        "Dotted: m rises, and l is multiplied by exp(m_old - m_new).",
+        "Dotted: m rises; l is multiplied by exp(m_old - m_new), then 1 is added.",
     )
     return figure
 
@@ -102,7 +101,7 @@ def rules(orders: Sequence[str] = ("random", "rising", "falling")) -> Figure:
     looks = {
         "multiply": ("multiply by exp(m_old - m_new)", GREEN, "-", "o"),
         "none": ("do nothing", VERMILION, "--", "s"),
-        "divide": ("divide: the preprint's slip", INK, ":", "^"),
+        "divide": ("divide o: the preprint's slip", INK, ":", "^"),
     }
     width = 0.87 / len(orders)
     for n, order in enumerate(orders):
@@ -118,6 +117,11 @@ def rules(orders: Sequence[str] = ("random", "rising", "falling")) -> Figure:
             axes.plot(
                 keys, found, color=color, linestyle=line, marker=marker, ms=4, lw=1.7, label=label
             )
+        axes.set_yscale("symlog", linthresh=1, linscale=1.5)
+        axes.set_ylim(-300, 1.5)
+        ticks = (-100, -10, -1, -0.5, 0, 0.5, 1)
+        axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.minorticks_off()
         axes.set_xlabel("keys folded in")
         if n == 0:
             axes.set_ylabel("output so far")
@@ -130,7 +134,7 @@ def rules(orders: Sequence[str] = ("random", "rising", "falling")) -> Figure:
             )
     conditions(
         figure,
-        f"{KEYS} keys, values of one column, normally distributed; NumPy, float32. Pale line: the "
-        "output of the whole row in float64.",
+        f"{KEYS} keys, values of one column, normally distributed; NumPy, float32. Pale: the whole row in "
+        "float64. The scale is linear from -1 to 1, logarithmic below.",
     )
     return figure

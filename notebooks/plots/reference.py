@@ -58,3 +58,11 @@ def attention(
         "dv": p.swapaxes(-1, -2) @ do,
     }
     return Reference(o, lse, o_bound, gradients)
+
+
+def error_of(o: numpy.ndarray, expected: Reference) -> tuple[float, float]:
+    """The largest error, and the largest share of its own bound; infinite where o is not finite."""
+    if not numpy.isfinite(o).all():
+        return numpy.inf, numpy.inf
+    error = abs(o - expected.o)
+    return float(error.max()), float((error / expected.o_bound).max())

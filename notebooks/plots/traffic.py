@@ -1,5 +1,6 @@
 """Notebook 03: bytes of global memory, counted by the CPU device access by access."""
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,14 +9,28 @@ import flash_lessons
 from card import BLUE, GREEN, GREY, INK, ORANGE, VERMILION, card
 from course_tools import claims, paths
 from course_tools.tables import KIB, MIB, size_text
-from flash_lessons import Counters
+from course_tools.text import clean_line
+from flash_lessons import Counters, Finding
 from matplotlib.figure import Figure
 
-from plots.common import Kernels, conditions, draw, heading, lengths, panel, style
+from plots.common import (
+    YOURS,
+    Kernels,
+    Say,
+    conditions,
+    draw,
+    each,
+    heading,
+    lengths,
+    panel,
+    style,
+    together,
+)
 
 LENGTHS = [64, 128, 256, 512]
 HEAD_DIM = 64
 TILES = (16, 64, 128)  # queries in a block of the variants of lesson 03
+VARIES = {"by_tile": "Br", "by_head_dim": "d", "by_seq_len": "N"}  # in the record's groups
 ASKED = "bytes that the threads ask for; caches answer a part of them"
 
 
@@ -36,7 +51,8 @@ class Count:
 
 def count(kernels: Kernels, seq_len: int, head_dim: int, *, causal: bool = False) -> Counters:
     """The counts of one call, one head."""
-    with flash_lessons.counting():
+    with flash_lessons.counting(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of NaN, which is not what is counted
         kernels.attention(*draw(1, 1, seq_len, head_dim), causal=causal)
     return kernels.report().counters
 
@@ -50,11 +66,31 @@ def by_length(
     kernels: Mapping[str, Kernels],
     seq_lens: Sequence[int] = LENGTHS,
     head_dim: int = HEAD_DIM,
+    *,
+    say: Say = print,
 ) -> dict[str, list[Count]]:
-    return {
-        label: [Count(n, head_dim, kv_bytes(count(one, n, head_dim))) for n in seq_lens]
-        for label, one in kernels.items()
-    }
+    """The loads of K and V at each length. `say` is that of common.each, and gets findings, too."""
+    found = {}
+    for label, one in kernels.items():
+        counts = each({label: one}, lambda one: _by_length(one, seq_lens, head_dim), say)
+        for label, (points, findings) in counts.items():
+            found[label] = points
+            if findings and label.startswith(YOURS):
+                first = clean_line(str(findings[0]))
+                many = "1 finding" if len(findings) == 1 else f"{len(findings)} findings, the first"
+                say(f"{label} is drawn, but the checked build has {many}: {first}")
+    return found
+
+
+def _by_length(
+    kernels: Kernels, seq_lens: Sequence[int], head_dim: int
+) -> tuple[list[Count], list[Finding]]:
+    """And what the checked build found at the first length at which it found something."""
+    counts, findings = [], []
+    for n in seq_lens:
+        counts.append(Count(n, head_dim, kv_bytes(count(kernels, n, head_dim))))
+        findings = findings or [one for one in kernels.report().findings if one.severity != "note"]
+    return counts, findings
 
 
 def with_tile(queries: int, folder: Path) -> Kernels:
@@ -77,17 +113,14 @@ def by_tile(
 
 def recorded(claims_cpu: dict) -> dict[str, list[Count]]:
     """The variants that notebooks/data/claims_cpu.json has, by what changes."""
-    return {
-        name: [Count(**point) for point in claims_cpu["tiles"][name]]
-        for name in ("by_tile", "by_head_dim", "by_seq_len")
-    }
+    return {name: [Count(**point) for point in claims_cpu["tiles"][name]] for name in VARIES}
 
 
 def variants(folder: Path, claims_cpu: dict) -> dict[str, list[Count]]:
     """Variants of lesson 03 counted here, then those that were recorded, by a name for a legend."""
     found = {"counted here": by_tile(folder)}
     for name, counts in recorded(claims_cpu).items():
-        found[f"recorded, {name.replace('_', ' ')}"] = counts
+        found[f"recorded, {VARIES[name]} varies"] = counts
     return found
 
 
@@ -113,15 +146,11 @@ def growth(counted: Mapping[str, Sequence[Count]]) -> Figure:
             color=GREY,
             weight="bold",
         )
-    groups: dict[tuple, list[str]] = {}
-    for label, counts in counted.items():
-        own = "" if label[0].isdigit() else label
-        groups.setdefault((own, *counts), []).append(label)
-    for (_, *counts), labels in groups.items():
+    for labels, counts in together(counted):
         axes.plot(
             [one.seq_len for one in counts],
             [one.kv_bytes for one in counts],
-            label=", ".join(sorted(labels)),
+            label=", ".join(labels),
             **style(labels[0]),
         )
     axes.set_yscale("log", base=2)
@@ -198,13 +227,15 @@ def ladder(ladder_cpu: dict) -> Figure:
     heading(figure, "Global memory asked for, lesson by lesson")
     axes = panel(figure, (0.1, 0.27, 0.87, 0.6), "")
     names = list(ladder_cpu["lessons"])
-    for place, (key, color, hatch, label) in enumerate(
-        (("kv_bytes", BLUE, "", "loads of K and V"), ("global_bytes", ORANGE, "//", "all"))
+    for place, (key, color, marker, label) in enumerate(
+        (("kv_bytes", BLUE, "o", "loads of K and V"), ("global_bytes", ORANGE, "s", "all"))
     ):
         values = [ladder_cpu["lessons"][name]["full"][key] for name in names]
-        at = [n + (place - 0.5) * 0.4 for n in range(len(names))]
-        bars = axes.bar(at, values, 0.38, color=color, hatch=hatch, edgecolor="white", label=label)
-        axes.bar_label(bars, [f"{value / MIB:.3g}" for value in values], size=8, padding=2)
+        at = [n + (place - 0.5) * 0.3 for n in range(len(names))]
+        axes.plot(at, values, marker, color=color, markersize=9, label=label)
+        for x, value in zip(at, values, strict=True):
+            over = {"xytext": (0, 8), "textcoords": "offset points", "ha": "center", "size": 8}
+            axes.annotate(f"{value / MIB:.3g}", (x, value), **over)
     axes.set_yscale("log", base=2)
     ticks = [2**e * KIB for e in range(9, 21, 2)]
     axes.set_yticks(ticks, [size_text(tick) for tick in ticks])

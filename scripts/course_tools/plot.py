@@ -9,7 +9,7 @@ from pathlib import Path
 
 from course_tools import paths, processes
 from course_tools.cli import Parser
-from course_tools.errors import EXIT_OK, InternalError, UsageError
+from course_tools.errors import EXIT_FAILED, EXIT_OK, InternalError, UsageError
 from course_tools.text import clean
 
 LESSON_FIGURES = paths.ROOT / "scripts" / "figures"
@@ -29,14 +29,17 @@ def main(arguments: Sequence[str]) -> int:
 
     console = display.make_console()
     start = time.monotonic()
-    count = _draw_measured(options, console)
+    said: list[str] = []  # about the kernels of --kernels
+    count = _draw_measured(options, console, said)
     if not options.only:
         count += _draw_lessons(options.out, console)
     console.print(
-        f"{count} figures, each as PNG and SVG, in {paths.shown(options.out)} "
-        f"({time.monotonic() - start:.0f} s)"
+        f"{count} {'figure' if count == 1 else 'figures'}, as PNG and SVG, in "
+        f"{paths.shown(options.out)} ({time.monotonic() - start:.0f} s)"
     )
-    return EXIT_OK
+    for line in dict.fromkeys(said):
+        print(f"scripts/plot: {line}", file=sys.stderr)
+    return EXIT_FAILED if said else EXIT_OK
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -66,12 +69,12 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         type=Path,
         metavar="DIR",
         help="also draw the kernels of this folder, but for untouched stubs, into 01_memory and "
-        "03_traffic",
+        "03_traffic; says which of them fail or are wrong, and ends with status 1 if one does",
     )
     return parser.parse_args(arguments)
 
 
-def _draw_measured(options: argparse.Namespace, console: object) -> int:
+def _draw_measured(options: argparse.Namespace, console: object, said: list[str]) -> int:
     from course_tools import python_package
     from course_tools.display import Bar
 
@@ -79,7 +82,6 @@ def _draw_measured(options: argparse.Namespace, console: object) -> int:
         folders = (LESSON_FIGURES, paths.ROOT / "notebooks", python_package.install())
         sys.path[:0] = map(str, folders)
     import card
-    import flash_lessons
     from plots import catalogue
 
     words = options.only or [""]
@@ -92,11 +94,8 @@ def _draw_measured(options: argparse.Namespace, console: object) -> int:
     with Bar(console, "measuring and drawing", len(chosen)) as bar:
         for name in chosen:
             bar.update(what=name)
-            kernels = [options.kernels] if options.kernels and name in catalogue.OF_KERNELS else []
-            try:
-                figure = catalogue.FIGURES[name](*kernels)
-            except flash_lessons.CompileError as error:
-                raise UsageError(str(error).split("\n")[0], str(error)) from error
+            yours = options.kernels and name in catalogue.OF_KERNELS
+            figure = catalogue.FIGURES[name](*([options.kernels, said.append] if yours else ()))
             card.write(figure, options.out / f"{name}.svg", png=True)
             bar.advance()
             bar.plain_line(f"  {name}")

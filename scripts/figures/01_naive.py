@@ -51,7 +51,7 @@ def thousands(n: int) -> str:
 
 
 def draw_memory(path: Path) -> None:
-    """Bytes against N: the score matrix passes 16 GB while the tensors stay small."""
+    """Bytes against N: the score matrix reaches 16 GiB while the tensors stay small."""
     figure = card(8, 4.6)
     axes = figure.add_axes((0.105, 0.145, 0.86, 0.70))
     axes.patch.set_alpha(0)
@@ -62,8 +62,8 @@ def draw_memory(path: Path) -> None:
     axes.plot(SIZES, [score_bytes(n) for n in SIZES], "o", color=VERMILION, markersize=7)
     axes.plot(sizes, [tensor_bytes(n) for n in sizes], color=BLUE, linewidth=2.6)
     axes.plot(SIZES, [tensor_bytes(n) for n in SIZES], "s", color=BLUE, markersize=6)
-    axes.axhline(16e9, color=INK, linewidth=1.4, linestyle=(0, (5, 3)))
-    axes.text(2**9.6, 16e9 * 1.25, "a GPU with 16 GB", color=INK)
+    axes.axhline(16 * GIB, color=INK, linewidth=1.4, linestyle=(0, (5, 3)))
+    axes.text(2**9.6, 16 * GIB * 1.25, "a GPU with 16 GiB", color=INK)
 
     axes.set_xlim(2**9.5, 2**16.9)
     axes.set_ylim(2**17.3, 2**36.4)

@@ -160,10 +160,15 @@ def draw_sweep(path: Path) -> None:
         40, 84, "extra memory: 4 N\u00b2 bytes per head", size=11, weight="bold", color=VERMILION
     )
     axes.text(40, 64, "64 KiB at N = 128, 16 GiB at N = 65,536", size=10.5)
-    axes.text(396, 84, "extra memory: none", size=11, weight="bold", color=BLUE)
-    axes.text(396, 64, "one number per query goes out besides O: LSE", size=10.5)
+    axes.text(396, 84, "extra memory: 4 N bytes per head", size=11, weight="bold", color=BLUE)
+    axes.text(396, 64, "LSE, one number per query; no scratch", size=10.5)
     axes.text(
-        400, 24, "A row of squares is one query of the block.", size=10, ha="center", color=GREY
+        400,
+        24,
+        "A row of squares is one query of the block. Extra memory: scratch, and LSE where it is a result.",
+        size=10,
+        ha="center",
+        color=GREY,
     )
     save(figure, path)
 

@@ -77,6 +77,24 @@ def drawing(figure: Figure, width: float, height: float) -> Axes:
     return axes
 
 
+def foot(figure: Figure, text: str, size: float = 8) -> None:
+    """A text at the foot of the card, its lines broken where the card ends."""
+    width, height = figure.get_size_inches()
+    box = figure.text(0.02, 0.1 / height, "", size=size, color=GREY, va="bottom")
+    lines: list[str] = []
+    for paragraph in text.split("\n"):
+        line = ""
+        for word in paragraph.split():
+            longer = f"{line} {word}" if line else word
+            box.set_text(longer)
+            if line and box.get_window_extent().width > 0.96 * width * figure.dpi:
+                lines.append(line)
+                longer = word
+            line = longer
+        lines.append(line)
+    box.set_text("\n".join(lines))
+
+
 def arrow(
     axes: Axes,
     start: tuple[float, float],

@@ -52,12 +52,12 @@ def draw(path: Path) -> None:
         )
     axes.text(24 + width + 14, 20 + height / 2 - 4.5, "begin here", size=11, weight="bold")
     axes.annotate(
-        "extra memory",
+        "extra memory: scratch, and LSE where it is a result",
         (24 + 6 * indent + width - 36, 20 + 6 * pitch + height + 3),
-        xytext=(24 + 6 * indent + width - 48, 374),
+        xytext=(24 + 6 * indent + width, 374),
         size=10,
         color=GREY,
-        ha="center",
+        ha="right",
         arrowprops={"arrowstyle": "-", "color": GREY, "shrinkA": 2, "shrinkB": 0},
     )
     save(figure, path)

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from card import BLUE, GREEN, GREY, INK, ORANGE, ROOT, SKY, VERMILION, card, save
+from card import BLUE, GREEN, GREY, INK, ORANGE, ROOT, SKY, VERMILION, card, foot, save
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from course_tools import gpu_ladder, records
+from course_tools import cli, gpu_ladder, paths, records
+from course_tools.errors import EXIT_OK, UsageError
 from course_tools.gpu_pytorch import TITLES
 from course_tools.tables import KIB, size_text
 
@@ -65,24 +67,48 @@ def panel(figure: Figure, place: tuple[float, float, float, float], title: str) 
     return axes
 
 
+def heading(figure: Figure, text: str) -> None:
+    height = figure.get_size_inches()[1]
+    figure.text(0.02, 1 - 0.34 / height, text, size=12.5, weight="bold", color=INK)
+
+
 def lengths(axes: Axes, entries: Entries) -> None:
-    """N along x, doubling from tick to tick."""
+    """N along x, doubling from tick to tick; panels with one scale give the same entries."""
     axes.set_xscale("log", base=2)
     ticks = sorted({one["seq_len"] for one in entries})
-    every = ticks[:: 2 if len(ticks) > 6 else 1]
-    axes.set_xticks(every, [f"{n // KIB}k" if n >= KIB else str(n) for n in every])
-    axes.set_xlabel("sequence length N (one head, d = 128)")
+    axes.set_xticks(ticks, [f"{n // KIB}k" if n >= KIB else str(n) for n in ticks], size=8.5)
+    axes.set_xlim(ticks[0] / 1.4, ticks[-1] * 1.4)
+    axes.set_xlabel("sequence length N (one head, d = 128)", size=10)
 
 
-def footnote(figure: Figure, section: dict) -> None:
-    figure.text(0.02, 0.02, gpu_ladder.conditions(section), size=7.5, color=GREY)
+def footnote(figure: Figure, section: dict, text: str = "") -> None:
+    foot(figure, "\n".join(filter(None, [text, gpu_ladder.conditions(section)])), size=7.5)
+
+
+def look(kernel: str, hidden: bool = False) -> dict:
+    """How a kernel's line is drawn; one that others would hide has a ring around their marker."""
+    color, marker, line = style(kernel)
+    found = {"color": color, "marker": marker, "linestyle": line, "markersize": 6}
+    if hidden:
+        found |= {"markersize": 12, "markerfacecolor": "none", "linewidth": 4}
+    return found
+
+
+def is_hidden(values: list[float], later: list[list[float]]) -> bool:
+    """Whether a line that is drawn later goes through the same points, by 5 %."""
+    return any(
+        len(other) == len(values)
+        and all(abs(a / b - 1) < 0.05 for a, b in zip(values, other, strict=True))
+        for other in later
+    )
 
 
 def memory(section: dict) -> Figure:
     """Extra memory against N, and where it is refused."""
-    figure = card(9.6, 5)
+    figure = card(9.6, 5.2)
+    heading(figure, "Extra device memory of one call, recorded on a GPU")
     for n, direction in enumerate(("forward", "backward")):
-        axes = panel(figure, (0.085 + 0.485 * n, 0.2, 0.4, 0.68), f"{direction} pass: extra memory")
+        axes = panel(figure, (0.085 + 0.485 * n, 0.215, 0.4, 0.62), f"{direction} pass")
         found = chosen(section, direction)
         same: dict[tuple, list[str]] = {}
         for kernel, entries in found.items():
@@ -91,25 +117,25 @@ def memory(section: dict) -> Figure:
             )
             same.setdefault(points, []).append(kernel)
         for points, kernels in same.items():
-            color, marker, line = style(kernels[0])
             if points:
                 axes.plot(
                     [n for n, _ in points],
                     [max(size, SMALLEST) for _, size in points],
-                    color=color,
-                    marker=marker,
-                    linestyle=line,
-                    markersize=6,
                     label=together(kernels),
+                    **look(kernels[0]),
                 )
             for one in (one for kernel in kernels for one in found[kernel]):
                 if size := refused_bytes(one):
+                    color = style(kernels[0])[0]
                     axes.plot(one["seq_len"], size, "X", color=color, markersize=11, mec=INK)
-        everything = [one for entries in found.values() for one in entries]
-        lengths(axes, everything)
-        bytes_axis(axes, everything)
-    figure.text(0.02, 0.065, "Large X: refused, at the size that it would have had.", size=9)
-    footnote(figure, section)
+        lengths(axes, section["entries"])
+        bytes_axis(axes, section["entries"])
+    footnote(
+        figure,
+        section,
+        "Extra: the launcher's scratch and, where it is a result, LSE. PyTorch: its peak, without what "
+        "it returns. Large X: refused, at the size that it would have had.",
+    )
     return figure
 
 
@@ -133,59 +159,70 @@ def bytes_axis(axes: Axes, entries: Entries) -> None:
     top = max([*sizes, KIB]).bit_length()
     ticks = [2**e for e in range(10, top + 1, 5)]
     labels = [size_text(tick) for tick in ticks]
+    axes.set_ylim(SMALLEST / 2, 2 ** (top + 1))
     if 0 in sizes:
         ticks, labels = [SMALLEST, *ticks], ["0 B", *labels]
+        # The axis is broken between 0 and the smallest size.
+        axes.axhline(2 * SMALLEST, color="white", linewidth=5, zorder=2)
+        axes.plot(
+            [0, 0],
+            [1.75 * SMALLEST, 2.3 * SMALLEST],
+            transform=axes.get_yaxis_transform(),
+            marker=[(-1, -0.5), (1, 0.5)],
+            markersize=9,
+            color=GREY,
+            linestyle="",
+            clip_on=False,
+        )
     axes.set_yticks(ticks, labels)
-    axes.set_ylim(SMALLEST / 2, 2 ** (top + 1))
     axes.legend(fontsize=8, frameon=False, loc="upper left")
 
 
 def speed(section: dict) -> Figure:
-    """TFLOP/s against N beside the rate of cuBLAS."""
-    figure = card(9.6, 5)
+    """TFLOP/s against N beside the rate of cuBLAS; both panels have one scale."""
+    figure = card(9.6, 5.2)
+    heading(figure, "Speed of one head against N, recorded on a GPU: TFLOP/s")
     ceiling = section["cublas"].get("tflops")
+    every = [one for one in section["entries"] if one["outcome"] == "timed"]
+    panels = []
     for n, direction in enumerate(("forward", "backward")):
-        axes = panel(figure, (0.075 + 0.485 * n, 0.2, 0.41, 0.68), f"{direction} pass: TFLOP/s")
-        found = chosen(section, direction)
-        for kernel, entries in found.items():
+        axes = panel(figure, (0.075 + 0.485 * n, 0.215, 0.41, 0.62), f"{direction} pass")
+        panels.append(axes)
+        lines: dict[str, tuple[list[int], list[float]]] = {}
+        for kernel, entries in chosen(section, direction).items():
             timed = [one for one in entries if one["outcome"] == "timed"]
-            color, marker, line = style(kernel)
             if timed:
-                axes.plot(
-                    [one["seq_len"] for one in timed],
-                    [one["tflops"] for one in timed],
-                    color=color,
-                    marker=marker,
-                    linestyle=line,
-                    markersize=6,
-                    label=name_of(kernel),
-                )
+                lines[kernel] = [one["seq_len"] for one in timed], [one["tflops"] for one in timed]
+        rates = [values for _, values in lines.values()]
+        for place, (kernel, (seq_lens, values)) in enumerate(lines.items()):
+            hidden = is_hidden(values, rates[place + 1 :])
+            axes.plot(seq_lens, values, label=name_of(kernel), **look(kernel, hidden))
         axes.set_yscale("log")
-        axes.set_ylim(bottom=axes.get_ylim()[0] / 4)  # room for the legend
-        lengths(axes, [one for entries in found.values() for one in entries])
+        lengths(axes, every)
         if ceiling:
             axes.axhline(ceiling, color=INK, linewidth=1, linestyle=(0, (6, 3)))
             axes.text(
                 0.99,
-                ceiling * 1.05,
+                ceiling * 1.1,
                 f"cuBLAS SGEMM {ceiling:.1f}",
                 size=8,
                 ha="right",
                 transform=axes.get_yaxis_transform(),
             )
-            axes.set_ylim(top=ceiling * 1.7)
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    low, high = (pick(axes.get_ylim()[n] for axes in panels) for n, pick in enumerate((min, max)))
+    for axes in panels:
+        # Room for the legend below, and for the name of the ceiling above.
+        axes.set_ylim(low / 5, max(high, 1.7 * (ceiling or 0)))
         axes.legend(fontsize=7.5, frameon=False, loc="lower right", ncols=2)
-    footnote(figure, section)
+    footnote(figure, section, "Hollow markers: another line lies on this one.")
     return figure
 
 
 def ladder(section: dict) -> Figure:
     """The steps at B4 H16 N4096, full attention, in % of cuBLAS, PyTorch's as lines."""
     figure = card(9.6, 5.2)
-    figure.text(
-        0.02, 0.935, "B = 4, H = 16, N = 4,096, full: % of cuBLAS float32", size=12.5, weight="bold"
-    )
+    heading(figure, "B = 4, H = 16, N = 4,096, full: % of cuBLAS float32")
     panels: dict[Axes, float] = {}  # and what is highest in it
     widths = {"forward": (0.075, 0.55), "backward": (0.7, 0.28)}
     for direction, (left, width) in widths.items():
@@ -200,7 +237,8 @@ def ladder(section: dict) -> Figure:
                 places, shares, 0.38, color=color, hatch=hatch, edgecolor="white", label=f"d = {d}"
             )
             texts = [f"{value:.3g}" if value else "-" for value in shares]
-            axes.bar_label(bars, texts, size=7.5, padding=1)
+            white = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}  # over a line behind it
+            axes.bar_label(bars, texts, size=7.5, padding=2, bbox=white)
             highest = max([highest, *shares])
             for kernel, line in (("pytorch_math", "--"), ("pytorch_efficient", ":")):
                 value = share(found.get(kernel, []), d)
@@ -208,13 +246,14 @@ def ladder(section: dict) -> Figure:
                     label = f"{TITLES[kernel]}, d = {d}"
                     axes.axhline(value, color=color, linestyle=line, linewidth=1.7, label=label)
                     highest = max(highest, value)
+        axes.axhline(100, color=INK, linewidth=1, linestyle=(0, (6, 3)), label="cuBLAS SGEMM")
         axes.set_xticks(range(len(steps)), [label_of(kernel) for kernel in steps], size=8.5)
         panels[axes] = highest
         if direction == "forward":
             axes.set_ylabel("% of cuBLAS")
             axes.legend(fontsize=7.5, frameon=False, loc="upper left", ncols=2)
     for axes in panels:
-        axes.set_ylim(0, 1.35 * max(*panels.values(), 1.0))
+        axes.set_ylim(0, 1.35 * max(*panels.values(), 100.0))
     footnote(figure, section)
     return figure
 
@@ -237,17 +276,28 @@ FIGURES = (
 )
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--record", type=Path, default=gpu_ladder.RECORD, help="another record")
+    parser.add_argument("--record", type=Path, help="another record")
     parser.add_argument("--out", type=Path, help="draw into this folder instead")
-    options = parser.parse_args()
-    record = records.read(options.record)
+    options = parser.parse_args(arguments)
+    record = records.read_named(options.record) if options.record else gpu_ladder.read()
     folder = options.out or ROOT / "lessons" / "figures"
-    for section, name, draw in FIGURES:
-        if section in record:
-            save(draw(record[section]), folder / name)
+    try:
+        parts = [
+            (draw, record[section], name) for section, name, draw in FIGURES if section in record
+        ]
+        if options.record and not parts:
+            raise KeyError(FIGURES[0][0])
+        for draw, part, name in parts:
+            save(draw(part), folder / name)
+    except (AttributeError, KeyError, TypeError) as error:
+        if not options.record:
+            raise
+        what = "is not a record of scripts/bench --device cuda"
+        raise UsageError(f"{paths.shown(options.record)} {what}") from error
+    return EXIT_OK
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(cli.run_tool("figures/ladder_cuda.py", lambda: main, sys.argv[1:]))

@@ -1,5 +1,6 @@
 """scripts/plot and scripts/course notebook."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -26,7 +27,7 @@ def test_figures_are_drawn_without_jupyter(root: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "folder"
     result = plot(root, out, "--only", "02_", "--only", "lessons")
     assert result.returncode == 0, result.stderr
-    assert "3 figures, each as PNG and SVG" in result.stdout
+    assert "3 figures, as PNG and SVG" in result.stdout
     names = {
         f"{name}.{ending}"
         for name in ("02_running", "02_rules", "03_lessons")
@@ -37,6 +38,13 @@ def test_figures_are_drawn_without_jupyter(root: Path, tmp_path: Path) -> None:
         assert path.read_bytes().startswith(PNG)
     for path in out.glob("*.svg"):
         assert ElementTree.parse(path).getroot().tag.endswith("svg")
+
+
+def test_the_folder_of_the_readme_is_not_in_git(root: Path) -> None:
+    (folder,) = re.findall(
+        r"^scripts/plot (\S+)", (root / "README.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert f"/{folder}/" in (root / ".gitignore").read_text("utf-8").splitlines()
 
 
 def test_a_learners_kernel_is_drawn_too(root: Path, tmp_path: Path) -> None:
@@ -67,12 +75,60 @@ def test_a_wrong_command_line(root: Path, tmp_path: Path, arguments: list[str], 
     assert words in result.stderr
 
 
-def test_a_kernel_that_does_not_compile(root: Path, tmp_path: Path) -> None:
-    (tmp_path / "03_online_softmax.cu").write_text("int x = y;\n", encoding="ascii")
-    result = plot(root, tmp_path / "out", "--only", "01_memory", "--kernels", tmp_path)
-    assert result.returncode == 2
-    assert "03_online_softmax.cu does not compile" in result.stderr.splitlines()[-1]
-    assert "Traceback" not in result.stderr
+OUT_OF_BOUNDS = (
+    "o_row[k] = inv_l * o_reg[k];",
+    "o_row[k + (int64_t{1} << 40)] = inv_l * o_reg[k];",
+)
+
+
+def test_kernels_that_fail_are_told_and_the_others_drawn(root: Path, tmp_path: Path) -> None:
+    kernels = tmp_path / "kernels"
+    kernels.mkdir()
+    for header in (root / "kernels").glob("*.h"):
+        shutil.copy(header, kernels)
+    (kernels / "02_tiled.cu").write_text("int x = y;\n", encoding="ascii")
+    right = (root / "solutions/03_online_softmax.cu").read_text(encoding="ascii")
+    assert OUT_OF_BOUNDS[0] in right
+    (kernels / "03_online_softmax.cu").write_text(right.replace(*OUT_OF_BOUNDS), encoding="ascii")
+    shutil.copy(root / "solutions/05_causal.cu", kernels)
+    result = plot(root, tmp_path / "out", "--only", "03_traffic", "--kernels", kernels)
+    assert result.returncode == 1, result.stderr
+    assert "1 figure, as PNG and SVG" in result.stdout
+    lines = [line for line in result.stderr.splitlines() if line.startswith("scripts/plot: ")]
+    assert len(lines) == 3  # the rest is the CPU device's own report
+    assert "02 is not drawn: " in lines[0]
+    assert "02_tiled.cu does not compile: " in lines[0] and "error: " in lines[0]
+    assert "03 is wrong: " in lines[1] and "03 is not drawn: " in lines[2]
+    drawn = (tmp_path / "out/03_traffic.svg").read_text(encoding="utf-8")
+    assert "<!-- yours, 05 -->" in drawn
+    assert "<!-- yours, 03 -->" not in drawn
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "cannot read "),
+        ('{"speed": ', "cannot read "),
+        ("[1]", "is not a record"),
+        ('{"speed": {}}', "is not a record"),
+    ],
+)
+def test_a_record_that_cannot_be_drawn(
+    root: Path, tmp_path: Path, text: str | None, words: str
+) -> None:
+    record = tmp_path / "nothing.json"
+    if text is not None:
+        record.write_text(text, encoding="ascii")
+    script = root / "scripts/figures/ladder_cuda.py"
+    result = subprocess.run(
+        [sys.executable, script, "--record", record, "--out", tmp_path / "out"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1), result.stderr
+    assert words in result.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_jupyterlab_is_started_on_the_notebook(
