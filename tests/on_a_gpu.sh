@@ -68,8 +68,8 @@ for stage in "$@"; do
     *) echo "on_a_gpu.sh: there is no stage '$stage': the stages are ${stages[*]}" >&2; exit 2 ;;
   esac
 done
-command -v nvcc >/dev/null || PATH=$PATH:${CUDA_HOME:-/usr/local/cuda}/bin
-if ! command -v nvcc >/dev/null || ! nvidia-smi -L 2>/dev/null | grep -q '^GPU '; then
+course_find_nvcc
+if ! command -v nvcc >/dev/null || ! course_gpu_answers; then
   echo "on_a_gpu.sh: needs nvcc and a GPU that answers" >&2
   exit 3
 fi

@@ -3,6 +3,8 @@
 import os
 import shutil
 
+from course_tools.errors import SetupError
+
 CPU = "cpu"
 CUDA = "cuda"
 
@@ -14,3 +16,9 @@ def default() -> str:
 
 def has_cuda_compiler() -> bool:
     return shutil.which("nvcc") is not None
+
+
+def require_cuda_compiler() -> None:
+    """For what --device cuda was asked for."""
+    if not has_cuda_compiler():
+        raise SetupError("--device cuda needs nvcc, the CUDA compiler, on PATH")

@@ -9,7 +9,7 @@ from pathlib import Path
 from course_tools import course, judge, paths, report, results
 from course_tools import device as devices
 from course_tools.cli import Parser, positive
-from course_tools.errors import SetupError, UsageError
+from course_tools.errors import UsageError
 
 # For tests of this script: a folder with the judges to run; nothing is built.
 JUDGE_DIR = "COURSE_JUDGE_DIR"
@@ -46,8 +46,8 @@ def main(arguments: Sequence[str]) -> int:
         for one in lessons
     ]
     _check_report_paths(options)
-    if device == devices.CUDA and not devices.has_cuda_compiler():
-        raise SetupError("--device cuda needs nvcc, the CUDA compiler, on PATH")
+    if device == devices.CUDA:
+        devices.require_cuda_compiler()
     info = report.RunInfo(device, seed, _replay_options(options))
     graded = _grade(options, device, seed, tasks, info)
     return results.exit_status(graded)

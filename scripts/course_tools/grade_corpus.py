@@ -7,7 +7,7 @@ from pathlib import Path
 
 from course_tools import corpus, course, device, judge, paths
 from course_tools.cli import Parser, positive
-from course_tools.errors import SetupError, UsageError
+from course_tools.errors import UsageError
 
 CHECKS_PER_PROCESS = 8
 
@@ -61,8 +61,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def _build(device_name: str) -> Path:
     """Brings the judges up to date; returns their folder."""
-    if device_name == device.CUDA and not device.has_cuda_compiler():
-        raise SetupError("--device cuda needs nvcc, the CUDA compiler, on PATH")
+    if device_name == device.CUDA:
+        device.require_cuda_compiler()
     from course_tools import build, display
 
     return build.build_judges(display.make_console(), device_name, course.load())

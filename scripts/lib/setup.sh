@@ -64,10 +64,7 @@ course_read_arguments() {
     esac
     previous=$argument
   done
-  local cuda=${CUDA_HOME:-/usr/local/cuda}/bin
-  if ! command -v nvcc >/dev/null && [ -x "$cuda/nvcc" ]; then
-    export PATH=$PATH:$cuda
-  fi
+  course_find_nvcc
   course_default=cpu
   if [ $course_help$course_device = no ] && command -v nvcc >/dev/null && course_gpu_answers; then
     course_default=cuda
@@ -95,6 +92,14 @@ course_choose_python() {
       course_own_venv=no
       ;;
   esac
+}
+
+# Puts the CUDA toolkit at its usual place on PATH, if nvcc is there alone.
+course_find_nvcc() {
+  local cuda=${CUDA_HOME:-/usr/local/cuda}/bin
+  if ! command -v nvcc >/dev/null && [ -x "$cuda/nvcc" ]; then
+    export PATH=$PATH:$cuda
+  fi
 }
 
 course_gpu_answers() {
